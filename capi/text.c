@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "text.h"
+
+#include <string.h>
+
+/* Length of the UTF-8 character at s, or 0 if there is none (RFC 3629, section 4). */
+static size_t character_length(const unsigned char *s, size_t len) {
+    unsigned char c = s[0];
+    if (c == 0) return 0;
+    if (c < 0x80) return 1;
+    size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    if (c < 0xc2 || c > 0xf4 || len < n) return 0;
+    /* No overlong forms, no surrogates, nothing above U+10FFFF. */
+    unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    if (s[1] < low || s[1] > high) return 0;
+    for (size_t i = 2; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80) return 0;
+    return n;
+}
+
+size_t text_valid_prefix(tgs_str text) {
+    size_t i = 0;
+    while (i < text.len) {
+        size_t n = character_length((const unsigned char *)text.ptr + i, text.len - i);
+        if (!n) break;
+        i += n;
+    }
+    return i;
+}
+
+bool text_valid(tgs_str text) { return text_valid_prefix(text) == text.len; }
+
+bool text_equal(tgs_str text, const char *literal) {
+    size_t len = strlen(literal);
+    return text.len == len && (len == 0 || memcmp(text.ptr, literal, len) == 0);
+}
+
+tgs_str username_shown(tgs_str username) {
+    if (username.len && username.ptr[0] == '@') return (tgs_str){username.ptr + 1, username.len - 1};
+    return username;
+}
+
+void username_fold(tgs_str shown, char *out) {
+    for (size_t i = 0; i < shown.len; i++) {
+        char c = shown.ptr[i];
+        out[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+}
+
+bool username_valid(tgs_str shown) {
+    if (!shown.len) return false;
+    for (size_t i = 0; i < shown.len; i++)
+        if ((unsigned char)shown.ptr[i] < 0x20 || shown.ptr[i] == 0x7f) return false;
+    return true;
+}
+
+bool phone_digits(tgs_str phone, char *out, size_t *len) {
+    size_t n = 0;
+    for (size_t i = 0; i < phone.len; i++) {
+        char c = phone.ptr[i];
+        if (c >= '0' && c <= '9')
+            out[n++] = c;
+        else if (!c || !strchr("+ -().", c))
+            return false;
+    }
+    *len = n;
+    return n > 0;
+}
