@@ -575,7 +575,7 @@ typedef struct tgs_stats {
 typedef struct tgs_field {
     const char *name;           /* the member's name, in every language */
     int32_t type;               /* TGS_TYPE_* */
-    uint32_t flags;             /* TGS_FIELD_* */
+    uint32_t flags;             /* TGS_FIELD_*; bits above 0xffff are the library's own */
     uint64_t bit;               /* in `fields`; 0 for keys */
     size_t offset;              /* in the row */
     const char *const *choices; /* nullable: names of the values 0, 1, ..., then NULL */

@@ -190,7 +190,7 @@ typedef struct tgs_write {
     tgs_str session;
     int64_t token;      /* of the lease held, or 0 */
     int32_t durable;    /* 1: must be safe from a power cut on return */
-    int32_t reserved;
+    int32_t results;    /* 1: somebody looks at the results; 0: TGS_NOTE_* may be left out */
     const tgs_op *ops;
     size_t n_ops;       /* never 0 */
     size_t stride;      /* sizeof(tgs_op) of the core */
