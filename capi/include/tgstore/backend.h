@@ -66,7 +66,8 @@ typedef struct tgs_backend_call {
  *  4. Apply in order; give each operation's result to host->result.
  *  5. Commit; if `durable`, not before it is safe from a power cut.
  *
- * A key appears once in a list, unless one of its operations carries a condition. */
+ * Puts of one key that carry no condition have been merged into one.  Where a key
+ * still repeats (deletes, conditions, names that move), the order counts. */
 
 #define TGS_OP_PUT 1           /* any of the eight records */
 #define TGS_OP_DELETE 2
@@ -86,7 +87,6 @@ typedef struct tgs_backend_call {
 #define TGS_OP_SAME_ACCOUNT 32u    /* session: CONFLICT if a user_id other than the row's is stored */
 #define TGS_OP_REPLACE_ACCOUNT 64u /* session: if a user_id other than the row's is stored, delete the
                                       session's peers, usernames, phones and update states first */
-#define TGS_OP_REPLACE 128u        /* as if deleted just before: no stored value of the row survives */
 
 /*
  * PUT.  `row` is the record's public struct: its key members, and the members that
