@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "error.h"
+#include "text.h"
+
+#define AUTH_KEY_BYTES 256
+#define KNOWN_ROW_FLAGS 0x7fu
+
+bool all_zero(const void *memory, size_t size) {
+    const unsigned char *bytes = memory;
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i]) return false;
+    return true;
+}
+
+tgs_status check_text(tgs_str text, size_t max, const char *name, tgs_error *err) {
+    if (!text.ptr) return error_set(err, TGS_E_INVALID, "%s is NULL", name);
+    if (text.len > max)
+        return error_set(err, TGS_E_TOO_LARGE, "%s has %zu bytes; the limit is %zu", name, text.len, max);
+    if (!text_valid(text)) return error_set(err, TGS_E_INVALID, "%s is not UTF-8 without NUL", name);
+    return TGS_OK;
+}
+
+tgs_status check_input(struct input *input, int32_t record, const void *rows, size_t count, size_t stride, size_t max,
+                       tgs_error *err) {
+    *input = (struct input){record_stored(record), record, rows, count, stride};
+    if (!input->record)
+        return error_set(err, TGS_E_INVALID, "%" PRId32 " is not a record; use TGS_RECORD_SESSION to _KV", record);
+    if (!count) return TGS_OK;
+    if (!rows) return error_set(err, TGS_E_INVALID, "rows is NULL, but there are %zu", count);
+    if (stride < input->record->first_size)
+        return error_set(err, TGS_E_INVALID, "stride is %zu; set it to sizeof the struct of %s (%zu)", stride,
+                         input->record->name, input->record->row_size);
+    if (count > max)
+        return error_set(err, TGS_E_TOO_LARGE, "%zu rows; the limit of one call is %zu", count, max);
+    return TGS_OK;
+}
+
+/* A fault in a row: which record, which member, what. */
+struct fault {
+    const struct input *input;
+    size_t index;
+    tgs_error *err;
+};
+
+static tgs_status fault(const struct fault *at, tgs_status code, const tgs_field *field, const char *what) {
+    return error_set_row(at->err, code, at->index, "%s row %zu: %s %s", at->input->record->name, at->index,
+                         field->name, what);
+}
+
+static tgs_status check_i32(const struct fault *at, const tgs_field *field, int32_t value, bool any_kind) {
+    if (field->choices) {
+        if (any_kind && value == TGS_PEER_ANY) return TGS_OK;
+        int32_t n = 0;
+        while (field->choices[n]) n++;
+        if (value < 0 || value >= n) return fault(at, TGS_E_INVALID, field, "is none of the values it can have");
+    }
+    if ((field->flags & TGS_FIELD_BOOLEAN) && (value < 0 || value > 1))
+        return fault(at, TGS_E_INVALID, field, "must be 0 or 1");
+    if ((field->flags & FIELD_PORT) && (value < 0 || value > 65535))
+        return fault(at, TGS_E_INVALID, field, "must be 0 to 65535");
+    return TGS_OK;
+}
+
+static tgs_status check_member_text(const struct fault *at, const tgs_field *field, tgs_str text) {
+    size_t max = field->flags & FIELD_KEY_TEXT ? TGS_MAX_KEY_BYTES : TGS_MAX_BLOB_BYTES;
+    if (!text.ptr && text.len) return fault(at, TGS_E_INVALID, field, "is NULL, but has a length");
+    if (text.len > max) return fault(at, TGS_E_TOO_LARGE, field, "is longer than its limit in tgstore.h");
+    if (!text_valid(text)) return fault(at, TGS_E_INVALID, field, "is not UTF-8 without NUL");
+    return TGS_OK;
+}
+
+static tgs_status check_bytes(const struct fault *at, const tgs_field *field, tgs_bytes bytes) {
+    if (!bytes.ptr && bytes.len) return fault(at, TGS_E_INVALID, field, "is NULL, but has a length");
+    if (bytes.len > TGS_MAX_BLOB_BYTES) return fault(at, TGS_E_TOO_LARGE, field, "is longer than 4 MiB");
+    if ((field->flags & FIELD_AUTH_KEY) && bytes.len && bytes.len != AUTH_KEY_BYTES)
+        return fault(at, TGS_E_INVALID, field, "must have 256 bytes, or 0 if logged out");
+    return TGS_OK;
+}
+
+static tgs_status check_usernames(const struct fault *at, const tgs_field *field, const struct texts *texts) {
+    if (!texts->ptr && texts->count) return fault(at, TGS_E_INVALID, field, "is NULL, but has a count");
+    if (texts->count > TGS_MAX_ROWS) return fault(at, TGS_E_TOO_LARGE, field, "are more than 4096");
+    for (size_t i = 0; i < texts->count; i++) {
+        if (!texts->ptr[i].ptr) return fault(at, TGS_E_INVALID, field, "has a NULL in its list");
+        tgs_status status = check_member_text(at, field, texts->ptr[i]);
+        if (status != TGS_OK) return status;
+        if (!username_valid(username_shown(texts->ptr[i])))
+            return fault(at, TGS_E_INVALID, field, "has an empty name or one with control characters");
+    }
+    return TGS_OK;
+}
+
+static tgs_status check_member(const struct fault *at, const tgs_field *field, const void *member, bool any_kind) {
+    switch (field->type) {
+    case TGS_TYPE_I32:
+        return check_i32(at, field, *(const int32_t *)member, any_kind);
+    case TGS_TYPE_I64:
+        if ((field->flags & (FIELD_DURATION | FIELD_NOT_NEGATIVE)) && *(const int64_t *)member < 0)
+            return fault(at, TGS_E_INVALID, field, "must not be negative");
+        return TGS_OK;
+    case TGS_TYPE_TEXT:
+        return check_member_text(at, field, *(const tgs_str *)member);
+    case TGS_TYPE_BYTES:
+        return check_bytes(at, field, *(const tgs_bytes *)member);
+    default:
+        return check_usernames(at, field, member);
+    }
+}
+
+/* Copy what this version knows of a row; what it does not know must be zero. */
+static tgs_status copy_known(const struct fault *at, union stored_row *row) {
+    const struct record *record = at->input->record;
+    const char *from = at->input->rows + at->index * at->input->stride;
+    memcpy(row, from, record->row_size);
+    bool known = all_zero(from + record->row_size, at->input->stride - record->row_size) &&
+                 all_zero((const char *)row + record->reserved_offset, sizeof(uint64_t[4])) &&
+                 (!record->reserved0_offset || all_zero((const char *)row + record->reserved0_offset, sizeof(int32_t)));
+    if (!known)
+        return error_set_row(at->err, TGS_E_UNSUPPORTED, at->index,
+                             "%s row %zu: reserved or unknown members are not zero", record->name, at->index);
+    return TGS_OK;
+}
+
+static tgs_status check_flags(const struct fault *at, uint32_t given, uint32_t allowed) {
+    const char *name = at->input->record->name;
+    const uint32_t conditions = TGS_ROW_IF_PRESENT | TGS_ROW_IF_ABSENT | TGS_ROW_IF_VERSION;
+    if (given & ~KNOWN_ROW_FLAGS)
+        return error_set_row(at->err, TGS_E_UNSUPPORTED, at->index, "%s row %zu: unknown flags", name, at->index);
+    if (given & ~allowed)
+        return error_set_row(at->err, TGS_E_INVALID, at->index, "%s row %zu: a flag that has no meaning here", name,
+                             at->index);
+    uint32_t condition = given & conditions;
+    if (condition & (condition - 1))
+        return error_set_row(at->err, TGS_E_INVALID, at->index, "%s row %zu: more than one condition", name, at->index);
+    if ((given & TGS_ROW_REQUIRE) && !condition && !at->input->record->insert_only)
+        return error_set_row(at->err, TGS_E_INVALID, at->index, "%s row %zu: TGS_ROW_REQUIRE without a condition",
+                             name, at->index);
+    return TGS_OK;
+}
+
+/* Bring masks to their plain form. */
+static tgs_status check_masks(const struct fault *at, union stored_row *row) {
+    const struct record *record = at->input->record;
+    struct row_head *head = &row->head;
+    if ((head->fields | head->nulls) & ~record->known_bits)
+        return error_set_row(at->err, TGS_E_UNSUPPORTED, at->index, "%s row %zu: unknown bits in fields or nulls",
+                             record->name, at->index);
+    if (head->nulls & ~head->fields)
+        return error_set_row(at->err, TGS_E_INVALID, at->index, "%s row %zu: nulls has bits that fields has not",
+                             record->name, at->index);
+    head->fields &= ~record->read_only_bits;
+    head->nulls &= head->fields;
+    for (size_t i = 0; i < record->n_fields; i++) {
+        const tgs_field *field = &record->fields[i];
+        bool text = field->type == TGS_TYPE_TEXT || field->type == TGS_TYPE_BYTES;
+        if (text && (head->fields & field->bit) && !((const tgs_str *)field_in(row, field))->ptr) {
+            if (((const tgs_str *)field_in(row, field))->len)
+                return fault(at, TGS_E_INVALID, field, "is NULL, but has a length");
+            head->nulls |= field->bit;
+        }
+    }
+    return TGS_OK;
+}
+
+/* Key texts: NULL is "" where a part of the key may be missing, else a fault. */
+static tgs_status check_key_text(const struct fault *at, const tgs_field *field, tgs_str *text) {
+    if (text->ptr || text->len) return TGS_OK;
+    if (at->input->number != TGS_RECORD_CONVERSATION) return fault(at, TGS_E_INVALID, field, "is NULL; it is the key");
+    text->ptr = "";
+    return TGS_OK;
+}
+
+/* Check the members that count: keys, and with `values` those named by fields. */
+static tgs_status check_members(const struct fault *at, union stored_row *row, bool values, bool any_kind) {
+    const struct record *record = at->input->record;
+    uint64_t bits = values ? row->head.fields & ~row->head.nulls : 0;
+    for (size_t i = 0; i < record->n_fields; i++) {
+        const tgs_field *field = &record->fields[i];
+        if (field->bit && !(bits & field->bit)) continue;
+        tgs_status status = TGS_OK;
+        if (!field->bit && field->type == TGS_TYPE_TEXT) status = check_key_text(at, field, field_of(row, field));
+        if (status == TGS_OK) status = check_member(at, field, field_in(row, field), any_kind);
+        if (status != TGS_OK) return status;
+    }
+    return TGS_OK;
+}
+
+tgs_status check_row(const struct input *input, size_t i, uint32_t flags, union stored_row *row, tgs_error *err) {
+    struct fault at = {input, i, err};
+    tgs_status status = copy_known(&at, row);
+    if (status == TGS_OK) status = check_flags(&at, row->head.flags, flags);
+    if (status == TGS_OK) status = check_masks(&at, row);
+    if (status == TGS_OK) status = check_members(&at, row, true, false);
+    return status;
+}
+
+/* Keep key members and the head; what else the caller's row holds does not count. */
+static void keep_key(const struct input *input, size_t i, union stored_row *row) {
+    const struct record *record = input->record;
+    const char *from = input->rows + i * input->stride;
+    memset(row, 0, record->row_size);
+    row->head.flags = ((const struct row_head *)(const void *)from)->flags;
+    for (size_t f = 0; f < record->n_fields; f++) {
+        const tgs_field *field = &record->fields[f];
+        if (field->bit) continue;
+        size_t size = field->type == TGS_TYPE_I32   ? sizeof(int32_t)
+                      : field->type == TGS_TYPE_I64 ? sizeof(int64_t)
+                                                    : sizeof(tgs_str);
+        memcpy(field_of(row, field), from + field->offset, size);
+    }
+}
+
+tgs_status check_key(const struct input *input, size_t i, uint32_t flags, bool any_kind, union stored_row *row,
+                     tgs_error *err) {
+    struct fault at = {input, i, err};
+    keep_key(input, i, row);
+    if (input->number == TGS_RECORD_CONVERSATION && (row->head.flags & TGS_ROW_IF_VERSION))
+        memcpy(&row->conversation.version, input->rows + i * input->stride + offsetof(tgs_conversation, version),
+               sizeof row->conversation.version);
+    tgs_status status = check_flags(&at, row->head.flags, flags);
+    if (status == TGS_OK) status = check_members(&at, row, false, any_kind);
+    return status;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fold.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+#define CONDITIONS (TGS_OP_IF_PRESENT | TGS_OP_IF_ABSENT | TGS_OP_IF_VERSION | TGS_OP_SAME_ACCOUNT)
+#define ALIASES (TGS_PEER_USERNAMES | TGS_PEER_PHONE)
+
+/* --- keys ---------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t hash, uint64_t value) {
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
+    return hash ^ (hash >> 29);
+}
+
+static uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t len) {
+    for (; len >= 8; bytes += 8, len -= 8) {
+        uint64_t word;
+        memcpy(&word, bytes, 8);
+        hash = mix(hash, word);
+    }
+    uint64_t rest = len;
+    for (size_t i = 0; i < len; i++) rest = rest << 8 | (unsigned char)bytes[i];
+    return mix(hash, rest);
+}
+
+static uint64_t hash_key(const tgs_op *op) {
+    const struct record *record = record_get(op->record);
+    uint64_t hash = mix(0, (uint64_t)op->record);
+    for (size_t i = 0; i < record->n_fields; i++) {
+        const tgs_field *field = &record->fields[i];
+        if (field->bit) continue;
+        const void *member = field_in(op->row, field);
+        if (field->type == TGS_TYPE_I32)
+            hash = mix(hash, (uint64_t) * (const int32_t *)member);
+        else if (field->type == TGS_TYPE_I64)
+            hash = mix(hash, (uint64_t) * (const int64_t *)member);
+        else
+            hash = hash_bytes(hash, ((const tgs_str *)member)->ptr, ((const tgs_str *)member)->len);
+    }
+    return hash;
+}
+
+static bool same_member(const tgs_field *field, const void *a, const void *b) {
+    if (field->type == TGS_TYPE_I32) return *(const int32_t *)a == *(const int32_t *)b;
+    if (field->type == TGS_TYPE_I64) return *(const int64_t *)a == *(const int64_t *)b;
+    const tgs_str *s = a, *t = b;
+    return s->len == t->len && memcmp(s->ptr, t->ptr, s->len) == 0;
+}
+
+static bool same_key(const tgs_op *a, const tgs_op *b) {
+    if (a->record != b->record) return false;
+    const struct record *record = record_get(a->record);
+    for (size_t i = 0; i < record->n_fields; i++) {
+        const tgs_field *field = &record->fields[i];
+        if (!field->bit && !same_member(field, field_in(a->row, field), field_in(b->row, field))) return false;
+    }
+    return true;
+}
+
+/* Open addressing; a slot holds the position of an operation plus one. */
+struct key_table {
+    uint32_t *slots;
+    size_t mask;
+};
+
+static bool table_init(struct key_table *table, size_t count) {
+    size_t size = 16;
+    while (size < count * 2) size *= 2;
+    table->slots = calloc(size, sizeof *table->slots);
+    table->mask = size - 1;
+    return table->slots != NULL;
+}
+
+/* The slot of op's key among ops[]; 0 in it: the key is new. */
+static uint32_t *table_find(const struct key_table *table, const tgs_op *ops, const tgs_op *op) {
+    size_t i = hash_key(op) & table->mask;
+    while (table->slots[i] && !same_key(&ops[table->slots[i] - 1], op)) i = (i + 1) & table->mask;
+    return &table->slots[i];
+}
+
+static tgs_status has_repeats(const struct op_list *list, bool *repeats, tgs_error *err) {
+    struct key_table table;
+    *repeats = false;
+    if (list->count < 2) return TGS_OK;
+    if (!table_init(&table, list->count)) return error_nomem(err);
+    for (size_t i = 0; i < list->count && !*repeats; i++) {
+        uint32_t *slot = table_find(&table, list->ops, &list->ops[i]);
+        *repeats = *slot != 0;
+        *slot = (uint32_t)i + 1;
+    }
+    free(table.slots);
+    return TGS_OK;
+}
+
+/* --- merging two puts ------------------------------------------------------------------- */
+
+static uint64_t *mask_of(tgs_op *op, uint64_t bit) {
+    uint64_t *masks[] = {&op->set, &op->clear, &op->raise, &op->fill, &op->stamp, &op->stamp_new};
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
+        if (*masks[i] & bit) return masks[i];
+    return NULL;
+}
+
+static void take(tgs_op *to, uint64_t *old, uint64_t *mask, const tgs_field *field, const tgs_op *from) {
+    static const size_t sizes[] = {
+        [TGS_TYPE_I32] = sizeof(int32_t),       [TGS_TYPE_I64] = sizeof(int64_t),
+        [TGS_TYPE_TEXT] = sizeof(tgs_str),      [TGS_TYPE_BYTES] = sizeof(tgs_bytes),
+        [TGS_TYPE_TEXTS] = sizeof(struct texts)};
+    if (old) *old &= ~field->bit;
+    *mask |= field->bit;
+    memcpy((char *)(uintptr_t)to->row + field->offset, field_in(from->row, field), sizes[field->type]);
+    if (field->type == TGS_TYPE_TEXTS) to->folded = from->folded;
+}
+
+/* Apply what the later put says of one field to the earlier one.  Returns notes. */
+static uint32_t merge_field(tgs_op *to, tgs_op *later, const tgs_field *field) {
+    uint64_t bit = field->bit;
+    uint64_t *old = mask_of(to, bit), *new = mask_of(later, bit);
+    if (!new) return 0;
+    if (new == &later->raise && old && old != &to->clear) {
+        const int64_t *was = field_in(to->row, field), *is = field_in(later->row, field);
+        if (*is < *was) return TGS_NOTE_LOWER;
+        take(to, old, old, field, later);
+    } else if (new == &later->fill || new == &later->stamp_new) {
+        if (old && old != &to->clear) return 0;
+        take(to, old, old ? &to->set : new == &later->fill ? &to->fill : &to->stamp_new, field, later);
+    } else {
+        uint64_t *mask = new == &later->set ? &to->set
+                         : new == &later->clear ? &to->clear
+                         : new == &later->stamp ? &to->stamp
+                         : old ? &to->set /* raise of what was cleared just before */
+                               : &to->raise;
+        take(to, old, mask, field, later);
+    }
+    return 0;
+}
+
+/* expires and ttl_ms say the same: the later word counts. */
+static void drop_other_expiry(tgs_op *to, const tgs_op *later, const struct record *record) {
+    uint64_t both = record->ttl_bit | record->expires_bit;
+    if ((later->set | later->clear) & both) {
+        to->set &= ~both;
+        to->clear &= ~both;
+    }
+}
+
+static uint32_t merge(tgs_op *to, tgs_op *later) {
+    const struct record *record = record_get(to->record);
+    uint32_t notes = 0;
+    drop_other_expiry(to, later, record);
+    for (size_t i = 0; i < record->n_fields; i++)
+        if (record->fields[i].bit) notes |= merge_field(to, later, &record->fields[i]);
+    return notes;
+}
+
+/* --- folding ------------------------------------------------------------------------------- */
+
+static bool plain_put(const tgs_op *op) {
+    return op->tag == TGS_OP_PUT && !(op->flags & (CONDITIONS | TGS_OP_REQUIRE | TGS_OP_REPLACE_ACCOUNT));
+}
+
+/* Names move between peers, so two puts that both move names keep their order. */
+static bool mergeable(const tgs_op *earlier, const tgs_op *later) {
+    if (!plain_put(earlier) || !plain_put(later)) return false;
+    return later->record != TGS_RECORD_PEER || !((later->set | later->clear) & ALIASES);
+}
+
+/* An insert of a key that an earlier operation of the batch has inserted for sure. */
+static bool repeated_insert(const tgs_op *earlier, const tgs_op *later) {
+    return earlier->tag == TGS_OP_PUT && later->tag == TGS_OP_PUT && record_get(later->record)->insert_only &&
+           !(later->flags & TGS_OP_REQUIRE);
+}
+
+static bool copy_row(struct fold *fold, tgs_op *op) {
+    size_t size = record_get(op->record)->row_size;
+    void *row = arena_alloc(&fold->arena, size);
+    if (!row) return false;
+    memcpy(row, op->row, size);
+    op->row = row;
+    return true;
+}
+
+static tgs_status allocate(struct fold *fold, size_t count, tgs_op **ops, tgs_error *err) {
+    *ops = arena_alloc(&fold->arena, count * sizeof **ops);
+    fold->shares = arena_alloc(&fold->arena, count * sizeof *fold->shares);
+    fold->notes = arena_alloc(&fold->arena, count * sizeof *fold->notes);
+    fold->left = arena_alloc(&fold->arena, count * sizeof *fold->left);
+    if (!*ops || !fold->shares || !fold->notes || !fold->left) return error_nomem(err);
+    memset(fold->notes, 0, count * sizeof *fold->notes);
+    memset(fold->left, 0, count * sizeof *fold->left);
+    return TGS_OK;
+}
+
+/* Add one operation to those folded so far, or merge it into one of them. */
+static tgs_status fold_one(struct fold *fold, struct key_table *table, tgs_op *ops, const tgs_op *given,
+                           tgs_error *err) {
+    tgs_op op = *given;
+    uint32_t *slot = table_find(table, ops, &op);
+    tgs_op *earlier = *slot ? &ops[*slot - 1] : NULL;
+    fold->shares[op.index] = op.index;
+    if (earlier && repeated_insert(earlier, &op)) {
+        fold->shares[op.index] = earlier->index;
+        fold->left[op.index] = true;
+        return TGS_OK;
+    }
+    if (earlier && mergeable(earlier, &op)) {
+        fold->shares[op.index] = earlier->index;
+        fold->notes[op.index] = merge(earlier, &op);
+        return TGS_OK;
+    }
+    if (!copy_row(fold, &op)) return error_nomem(err);
+    ops[fold->count++] = op;
+    *slot = (uint32_t)fold->count;
+    return TGS_OK;
+}
+
+tgs_status fold_list(struct fold *fold, const struct op_list *list, tgs_error *err) {
+    *fold = (struct fold){.ops = list->ops, .count = list->count, .arena = {.secret = list->auth}};
+    bool repeats;
+    tgs_status status = has_repeats(list, &repeats, err);
+    if (status != TGS_OK || !repeats) return status;
+
+    tgs_op *ops;
+    struct key_table table = {NULL, 0};
+    status = allocate(fold, list->count, &ops, err);
+    if (status == TGS_OK && !table_init(&table, list->count)) status = error_nomem(err);
+    fold->ops = ops;
+    fold->count = 0;
+    for (size_t i = 0; status == TGS_OK && i < list->count; i++)
+        status = fold_one(fold, &table, ops, &list->ops[i], err);
+    free(table.slots);
+    return status;
+}
+
+void fold_results(const struct fold *fold, tgs_result *results, size_t count) {
+    if (!fold->shares) return;
+    for (size_t i = 0; i < count; i++) {
+        if (fold->shares[i] == i) continue;
+        results[i] = results[fold->shares[i]];
+        results[i].notes = (results[i].notes & ~(TGS_NOTE_NEW | TGS_NOTE_LOWER)) | fold->notes[i];
+        if (fold->left[i]) results[i].applied = 0;
+    }
+}
+
+void fold_free(struct fold *fold) { arena_free(&fold->arena); }

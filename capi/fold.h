@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Merging what a batch says of one key more than once, so that back ends can write in bulk. */
+#ifndef CAPI_FOLD_H
+#define CAPI_FOLD_H
+
+#include "lower.h"
+
+/* What to give to the back end instead of the list.  If nothing folds, ops are the list's own. */
+struct fold {
+    const tgs_op *ops;
+    size_t count;
+    size_t *shares;  /* row i has the result of row shares[i]; NULL: each its own */
+    uint32_t *notes; /* to add to the row's result; NULL with shares */
+    bool *left;      /* row i was left out because the row it shares with made it old; NULL with shares */
+    struct arena arena;
+};
+
+tgs_status fold_list(struct fold *fold, const struct op_list *list, tgs_error *err);
+/* Complete the results of rows that were merged away. */
+void fold_results(const struct fold *fold, tgs_result *results, size_t count);
+void fold_free(struct fold *fold);
+
+#endif
