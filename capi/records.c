@@ -135,7 +135,7 @@ static const tgs_field stats_fields[] = {
     {"session_data", TGS_TYPE_I64, TGS_FIELD_READ_ONLY, 0x2u, offsetof(tgs_stats, session_data), NULL, {0}},
     {"dc_auths", TGS_TYPE_I64, TGS_FIELD_READ_ONLY, 0x4u, offsetof(tgs_stats, dc_auths), NULL, {0}},
     {"peers", TGS_TYPE_I64, TGS_FIELD_READ_ONLY, 0x8u, offsetof(tgs_stats, peers), NULL, {0}},
-    {"usernames", TGS_TYPE_TEXTS, TGS_FIELD_READ_ONLY, 0x10u, offsetof(tgs_stats, usernames), NULL, {0}},
+    {"usernames", TGS_TYPE_I64, TGS_FIELD_READ_ONLY, 0x10u, offsetof(tgs_stats, usernames), NULL, {0}},
     {"phones", TGS_TYPE_I64, TGS_FIELD_READ_ONLY, 0x20u, offsetof(tgs_stats, phones), NULL, {0}},
     {"update_states", TGS_TYPE_I64, TGS_FIELD_READ_ONLY, 0x40u, offsetof(tgs_stats, update_states), NULL, {0}},
     {"dedup_keys", TGS_TYPE_I64, TGS_FIELD_READ_ONLY, 0x80u, offsetof(tgs_stats, dedup_keys), NULL, {0}},
