@@ -56,8 +56,7 @@ typedef struct tgs_backend_call {
  *  2. Fencing.  If `token` is not 0: TGS_E_FENCED unless a live lease of the
  *     session has that token.  If it is 0: TGS_E_FENCED if a live EXCLUSIVE lease
  *     exists; the message names owner, host, pid and since when (host->fenced
- *     makes it).  TGS_OP_LEASE_ACQUIRE is exempt, and so are prune and purge
- *     of sessions without a live exclusive lease.
+ *     makes it).  TGS_OP_LEASE_ACQUIRE, _LEASE_RELEASE and _PRUNE are exempt.
  *  3. Conditions.  Of all operations, before any is applied: IF_PRESENT,
  *     IF_ABSENT, IF_VERSION, SAME_ACCOUNT.  If one does not hold and has
  *     TGS_OP_REQUIRE, or is SAME_ACCOUNT: TGS_E_CONFLICT with err->index =
