@@ -203,7 +203,7 @@ typedef struct tgs_write {
  * as purging, do not exist.
  *
  * GET.  keys: n_keys structs of `record`, `stride` bytes apart; row i, if it exists, is given
- * with slot i.  A peer key with kind TGS_PEER_ANY means the best of the peers with
+ * with slot i, after which keys[i] may have changed.  A peer key with kind TGS_PEER_ANY means the best of the peers with
  * that id: one with an access_hash other than 0 first, then the largest seen_at, then
  * the smallest kind.
  * LIST.  Rows after `after` (NULL: from the start) in the filter's order, `limit` at most,
