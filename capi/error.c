@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 static const struct {
     tgs_status code;
     bool retryable;
@@ -46,13 +48,16 @@ void error_clear(tgs_error *err) {
     err->index = -1;
 }
 
-/* Cut a message that was truncated inside a UTF-8 character before that character. */
-static void cut_at_character(char *text, size_t size) {
-    size_t len = strlen(text);
-    if (len + 1 < size) return;
-    size_t i = len;
-    while (i > 0 && ((unsigned char)text[i - 1] & 0xc0) == 0x80) i--;
-    if (i > 0 && (unsigned char)text[i - 1] >= 0xc0) text[i - 1] = '\0';
+/* Names of people's files and workers come into messages, and may be cut: what is left is one
+ * line of UTF-8 all the same. */
+static void make_one_line(char *message) {
+    for (char *c = message; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = ' ';
+    for (size_t len = strlen(message), i = 0;; i++) {
+        i += text_valid_prefix((tgs_str){message + i, len - i});
+        if (i >= len) return;
+        message[i] = '?';
+    }
 }
 
 static tgs_status fill(tgs_error *err, tgs_status code, int64_t index, const char *format, va_list arguments) {
@@ -62,7 +67,7 @@ static tgs_status fill(tgs_error *err, tgs_status code, int64_t index, const cha
     err->retryable = statuses[status].retryable;
     err->index = index;
     vsnprintf(err->message, sizeof err->message, format, arguments);
-    cut_at_character(err->message, sizeof err->message);
+    make_one_line(err->message);
     return code;
 }
 

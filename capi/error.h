@@ -9,8 +9,8 @@
 void error_clear(tgs_error *err);
 
 /* Fill in err (nullable) with a printf message and return `code`, so that callers can
- * say: return error_set(err, TGS_E_INVALID, ...).  Too long a message is cut at a
- * character boundary. */
+ * say: return error_set(err, TGS_E_INVALID, ...).  The message is made one line of UTF-8, and
+ * cut if it is too long. */
 tgs_status error_set(tgs_error *err, tgs_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same, for a fault in row `index` of the caller's rows. */
