@@ -41,7 +41,7 @@ TGS_API int32_t tgs_canceller_cancelled(const tgs_canceller *canceller) {
 
 TGS_API void tgs_canceller_free(tgs_canceller *canceller) { free(canceller); }
 
-static int64_t deadline_after(int64_t timeout_ms) {
+int64_t deadline_after(int64_t timeout_ms) {
     int64_t now = monotonic_ns();
     if (timeout_ms < 0 || timeout_ms > (INT64_MAX - now) / NS_PER_MS) return INT64_MAX;
     return now + timeout_ms * NS_PER_MS;
@@ -65,7 +65,7 @@ tgs_status limits_resolve(struct limits *limits, const tgs_call *call, int64_t d
     if (status != TGS_OK) return status;
     int64_t timeout_ms = call && call->timeout_ms ? call->timeout_ms : default_timeout_ms;
     limits->backend.size = sizeof limits->backend;
-    limits->backend.deadline_ns = timeout_ms < 0 ? INT64_MAX : deadline_after(timeout_ms);
+    limits->backend.deadline_ns = deadline_after(timeout_ms);
     limits->backend.cancel = limits;
     limits->canceller = call ? call->cancel : NULL;
     limits->closing = closing;

@@ -21,6 +21,8 @@ struct limits {
 
 int64_t monotonic_ns(void);
 int64_t wall_clock_ms(void);
+/* On the monotonic clock; INT64_MAX, never, for negative and for absurd timeouts. */
+int64_t deadline_after(int64_t timeout_ms);
 
 /* Resolve `call` (nullable) with the store's default (-1: none) into `limits`. */
 tgs_status limits_resolve(struct limits *limits, const tgs_call *call, int64_t default_timeout_ms,

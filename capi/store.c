@@ -136,7 +136,7 @@ static bool forked(const tgs_store *store) { return store->forks != forks; }
 
 /* Wait for running calls until the store's deadline; then tell them to give up, and wait on. */
 static void wait_until_idle(tgs_store *store) {
-    int64_t deadline = store->timeout_ms < 0 ? INT64_MAX : monotonic_ns() + store->timeout_ms * 1000000;
+    int64_t deadline = deadline_after(store->timeout_ms);
     struct timespec until = {(time_t)(deadline / 1000000000), (long)(deadline % 1000000000)};
     pthread_mutex_lock(&store->lock);
     while (atomic_load(&store->running)) {
