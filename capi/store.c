@@ -164,7 +164,10 @@ TGS_API const char *tgs_store_backend(const tgs_store *store) { return store ? s
 /* --- entering ---------------------------------------------------------------------------------- */
 
 tgs_status store_check(const tgs_store *store, tgs_error *err) {
-    if (!store) return error_set(err, TGS_E_INVALID, "the handle is NULL");
+    if (!store) {
+        error_set(err, TGS_E_INVALID, "the handle is NULL");
+        return TGS_E_INVALID; /* a constant, so that compilers see that nobody goes on */
+    }
     if (forked(store))
         return error_set(err, TGS_E_INVALID, "the store was opened before fork; open it anew in the child process");
     if (atomic_load(&store->closing)) return error_set(err, TGS_E_INVALID, "the store is closed");
