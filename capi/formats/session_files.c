@@ -3,7 +3,6 @@
 #include "session_files.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,11 +51,11 @@ static tgs_status read_date(struct session_db *db, sqlite3_stmt *statement, int 
     }
     char key[64], text[64];
     double date = sqlite3_column_double(statement, column);
-    if (!(fabs(date) < 1e15)) {
+    if (!(date >= 0 && date < 1e15)) {
         db->snapshot->dropped_values++;
         return TGS_OK;
     }
-    state->date = (int64_t)floor(date);
+    state->date = (int64_t)date;
     state->fields |= TGS_UPDATE_STATE_DATE;
     snprintf(key, sizeof key, "update_state/%" PRId64 "/date", state->channel_id);
     sqlite3_snprintf(sizeof text, text, "%!.17g", date);

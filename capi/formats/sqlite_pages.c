@@ -197,6 +197,9 @@ bool journal_super_name(const struct buffer *journal, char *name, size_t size) {
     if (!len || len >= size || len > journal->size - 16) return false;
     memcpy(name, tail - len, len);
     name[len] = '\0';
-    for (uint32_t i = 0; i < len; i++) sum -= (uint32_t)(int32_t)(int8_t)name[i];
+    for (uint32_t i = 0; i < len; i++) {
+        uint32_t byte = (uint8_t)name[i];
+        sum -= byte - (byte & 0x80) * 2; /* SQLite adds them up as signed */
+    }
     return sum == 0;
 }

@@ -11,8 +11,9 @@
 #include "check.h"
 #include "dc.h"
 #include "error.h"
+#include "made_text.h"
 #include "rows.h"
-#include "session_text.h"
+#include "session_options.h"
 #include "text.h"
 
 #define MAX_TEXT 65536 /* far above the longest string of any client */
@@ -426,7 +427,8 @@ static tgs_status encode(const struct layout *layout, const tgs_session_data *se
     tgs_status status = write_parts(layout, session, address, bytes, err);
     if (status == TGS_OK) {
         size_t len = base64_encode((tgs_bytes){bytes, layout_size(layout)}, layout->padded, text + prefix);
-        status = text_new((tgs_str){text, prefix + len}, out, err);
+        *out = made_text_new((tgs_str){text, prefix + len});
+        if (!*out) status = error_nomem(err);
     }
     explicit_bzero(bytes, sizeof bytes);
     explicit_bzero(text, sizeof text);

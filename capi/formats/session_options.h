@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What writers of session strings and files share. */
-#ifndef FORMATS_SESSION_TEXT_H
-#define FORMATS_SESSION_TEXT_H
+#ifndef FORMATS_SESSION_OPTIONS_H
+#define FORMATS_SESSION_OPTIONS_H
 
 #include "snapshot.h"
-
-/* A copy of the text, overwritten on free. */
-tgs_status text_new(tgs_str from, tgs_text **out, tgs_error *err);
 
 /* The snapshot's own record, with the caller's options where it lacks a value. */
 tgs_status session_with_options(const tgs_snapshot *snapshot, const tgs_option *options, size_t n_options,
