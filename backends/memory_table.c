@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "memory_table.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#define LEAF_ROWS 128
+#define FIRST_BUCKETS 8
+
+static const tgs_host *host;
+static uint64_t hash_seed; /* keys come from strangers: they must not be able to choose collisions */
+
+/* The first bytes of a row's place in an order, so that most comparisons need not fetch the row. */
+struct entry {
+    uint64_t prefix;
+    struct row *row;
+};
+
+void table_setup(const tgs_host *the_host) {
+    host = the_host;
+    if (getrandom(&hash_seed, sizeof hash_seed, GRND_NONBLOCK) < 0) hash_seed = (uint64_t)host->monotonic_ns();
+}
+
+/* --- fields ------------------------------------------------------------------------------ */
+
+static size_t field_size(const tgs_field *field) {
+    switch (field->type) {
+    case TGS_TYPE_I32: return sizeof(int32_t);
+    case TGS_TYPE_I64: return sizeof(int64_t);
+    case TGS_TYPE_TEXT: return sizeof(tgs_str);
+    case TGS_TYPE_BYTES: return sizeof(tgs_bytes);
+    default: return sizeof(const tgs_str *) + sizeof(size_t);
+    }
+}
+
+void field_copy(const tgs_field *field, void *to, const void *from) {
+    memcpy(field_at(to, field), field_at(from, field), field_size(field));
+}
+
+static tgs_str text_in(const void *data, const tgs_field *field) {
+    return *(const tgs_str *)field_at(data, field);
+}
+
+static int64_t number_in(const void *data, const tgs_field *field) {
+    const void *at = field_at(data, field);
+    return field->type == TGS_TYPE_I32 ? *(const int32_t *)at : *(const int64_t *)at;
+}
+
+bool text_equal(tgs_str a, tgs_str b) {
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static int text_compare(tgs_str a, tgs_str b) {
+    size_t shared = a.len < b.len ? a.len : b.len;
+    int order = shared ? memcmp(a.ptr, b.ptr, shared) : 0;
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* --- rows ---------------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 32;
+}
+
+static uint64_t hash_text(uint64_t hash, tgs_str text) {
+    size_t i = 0;
+    for (; i + sizeof(uint64_t) <= text.len; i += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, text.ptr + i, sizeof word);
+        hash = mix(hash, word);
+    }
+    uint64_t rest = 0;
+    if (i < text.len) memcpy(&rest, text.ptr + i, text.len - i);
+    return mix(mix(hash, rest), text.len);
+}
+
+static uint32_t hash_key(const struct layout *layout, const void *data) {
+    uint64_t hash = hash_seed;
+    for (size_t i = 0; i < layout->key.n; i++) {
+        const tgs_field *field = layout->key.fields[i];
+        if (field->type == TGS_TYPE_TEXT) hash = hash_text(hash, text_in(data, field));
+        else hash = mix(hash, (uint64_t)number_in(data, field));
+    }
+    return (uint32_t)mix(hash, hash_seed);
+}
+
+/* Texts and blobs have the same shape: a pointer and a length. */
+_Static_assert(sizeof(tgs_str) == sizeof(tgs_bytes) && offsetof(tgs_str, len) == offsetof(tgs_bytes, len),
+               "tgs_str and tgs_bytes are copied alike");
+
+struct texts {
+    const tgs_str *ptr;
+    size_t count;
+};
+
+static size_t owned_size(const tgs_field *field, const void *data) {
+    if (field->type != TGS_TYPE_TEXTS) return text_in(data, field).len;
+    struct texts texts = *(struct texts *)field_at(data, field);
+    size_t size = texts.count * sizeof(tgs_str);
+    for (size_t i = 0; i < texts.count; i++) size += texts.ptr[i].len;
+    return size;
+}
+
+static void own_text(tgs_str *text, char **free_space) {
+    if (!text->ptr) return;
+    if (text->len) memcpy(*free_space, text->ptr, text->len);
+    text->ptr = *free_space;
+    *free_space += text->len;
+}
+
+static void own_field(const tgs_field *field, void *data, char **free_space) {
+    if (field->type != TGS_TYPE_TEXTS) {
+        own_text(field_at(data, field), free_space);
+        return;
+    }
+    struct texts *texts = field_at(data, field);
+    if (!texts->count) return;
+    tgs_str *copy = (tgs_str *)(void *)*free_space; /* the first of the row's owned fields, so aligned */
+    memcpy(copy, texts->ptr, texts->count * sizeof *copy);
+    *free_space += texts->count * sizeof *copy;
+    for (size_t i = 0; i < texts->count; i++) own_text(&copy[i], free_space);
+    texts->ptr = copy;
+}
+
+struct row *row_new(const struct layout *layout, const void *data) {
+    size_t size = sizeof(struct row) + layout->row_size;
+    for (size_t i = 0; i < layout->n_owned; i++) size += owned_size(layout->owned[i], data);
+    if (size > INT32_MAX) return NULL;
+    struct row *row = host->alloc(size);
+    if (!row) return NULL;
+    *row = (struct row){.hash = hash_key(layout, data), .size = (uint32_t)size & INT32_MAX};
+    memcpy(row_data(row), data, layout->row_size);
+    char *free_space = (char *)row_data(row) + layout->row_size;
+    for (size_t i = 0; i < layout->n_owned; i++) own_field(layout->owned[i], row_data(row), &free_space);
+    return row;
+}
+
+void row_free(struct row *row) {
+    if (!row) return;
+    explicit_bzero(row, row->size);
+    host->release(row);
+}
+
+/* --- orders ---------------------------------------------------------------------------------- */
+
+static uint64_t sortable(int64_t number) { return (uint64_t)number ^ (uint64_t)1 << 63; }
+
+/* Rises with the order: a smaller prefix means a smaller row, equal ones mean nothing. */
+static uint64_t order_prefix(const struct order_by *by, const void *data) {
+    if (by->n == 0) return 0; /* the session's own record, which has no key */
+    const tgs_field *first = by->fields[0];
+    if (first->type == TGS_TYPE_I64) return sortable(number_in(data, first));
+    if (first->type == TGS_TYPE_TEXT) {
+        tgs_str text = text_in(data, first);
+        uint64_t prefix = 0;
+        for (size_t i = 0; i < 8; i++) prefix = prefix << 8 | (i < text.len ? (uint8_t)text.ptr[i] : 0);
+        return prefix;
+    }
+    /* A small first number, such as a peer's kind, leaves room for the second one. */
+    int64_t number = number_in(data, first);
+    if (number < 0) return 0;
+    if (number > 2) return UINT64_MAX;
+    uint64_t second = by->n > 1 && by->fields[1]->type == TGS_TYPE_I64 ? sortable(number_in(data, by->fields[1])) : 0;
+    return (uint64_t)number << 62 | second >> 2;
+}
+
+int order_compare(const struct order_by *by, const void *a, const void *b) {
+    for (size_t i = 0; i < by->n; i++) {
+        const tgs_field *field = by->fields[i];
+        int order;
+        if (field->type == TGS_TYPE_TEXT) {
+            order = text_compare(text_in(a, field), text_in(b, field));
+        } else {
+            int64_t left = number_in(a, field), right = number_in(b, field);
+            order = (left > right) - (left < right);
+        }
+        if (order) return order;
+    }
+    return 0;
+}
+
+/* A place to look for: before or behind the rows that are equal to `data`. */
+struct place {
+    const struct order_by *by;
+    const void *data;
+    uint64_t prefix;
+    bool behind;
+};
+
+static struct place place_of(const struct table *table, size_t order, const void *data, bool behind) {
+    const struct order_by *by = &table->layout->orders[order];
+    return (struct place){by, data, order_prefix(by, data), behind};
+}
+
+static bool stands_before(const struct entry *entry, const struct place *place) {
+    if (entry->prefix != place->prefix) return entry->prefix < place->prefix;
+    int order = order_compare(place->by, row_data(entry->row), place->data);
+    return order < 0 || (order == 0 && place->behind);
+}
+
+/* The leaf a row at this place goes into: the last one that begins before it. */
+static size_t find_leaf(const struct order *order, const struct place *place) {
+    size_t low = 0, high = order->n_leaves;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (stands_before(&order->leaves[middle].entries[0], place)) low = middle + 1;
+        else high = middle;
+    }
+    return low ? low - 1 : 0;
+}
+
+static size_t find_index(const struct leaf *leaf, const struct place *place) {
+    size_t low = 0, high = leaf->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (stands_before(&leaf->entries[middle], place)) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+static struct cursor seek(const struct order *order, const struct place *place) {
+    struct cursor cursor = {order, 0, 0};
+    if (!order->n_leaves) return cursor;
+    cursor.leaf = find_leaf(order, place);
+    cursor.index = find_index(&order->leaves[cursor.leaf], place);
+    return cursor;
+}
+
+static bool resize_leaf(struct leaf *leaf, uint32_t capacity) {
+    struct entry *entries = host->resize(leaf->entries, capacity * sizeof *entries);
+    if (!entries) return false;
+    leaf->entries = entries;
+    leaf->capacity = capacity;
+    return true;
+}
+
+/* Add a leaf at `at` that takes over the entries of the one before it from `from` on. */
+static bool add_leaf(struct order *order, size_t at, uint32_t from) {
+    if (order->n_leaves == order->capacity) {
+        size_t capacity = order->capacity ? order->capacity * 2 : 1;
+        struct leaf *leaves = host->resize(order->leaves, capacity * sizeof *leaves);
+        if (!leaves) return false;
+        order->leaves = leaves;
+        order->capacity = capacity;
+    }
+    struct leaf leaf = {0};
+    if (!resize_leaf(&leaf, order->n_leaves ? LEAF_ROWS : 4)) return false;
+    if (at > 0) {
+        struct leaf *before = &order->leaves[at - 1];
+        leaf.count = before->count - from;
+        memcpy(leaf.entries, before->entries + from, leaf.count * sizeof *leaf.entries);
+        before->count = from;
+    }
+    memmove(order->leaves + at + 1, order->leaves + at, (order->n_leaves - at) * sizeof leaf);
+    order->leaves[at] = leaf;
+    order->n_leaves++;
+    return true;
+}
+
+/* Make room for one more entry at the cursor, which may move to a new leaf. */
+static bool make_room(struct order *order, struct cursor *cursor) {
+    if (!order->n_leaves) return add_leaf(order, 0, 0);
+    struct leaf *leaf = &order->leaves[cursor->leaf];
+    if (leaf->count < leaf->capacity) return true;
+    if (leaf->capacity < LEAF_ROWS) return resize_leaf(leaf, leaf->capacity * 2);
+    /* Rows that come in order fill their leaves; others leave them half full. */
+    bool at_end = cursor->index == leaf->count && cursor->leaf + 1 == order->n_leaves;
+    uint32_t from = at_end ? leaf->count : LEAF_ROWS / 2;
+    if (!add_leaf(order, cursor->leaf + 1, from)) return false;
+    if (cursor->index > from || at_end) {
+        cursor->leaf++;
+        cursor->index -= from;
+    }
+    return true;
+}
+
+/* The cursor at exactly this row. */
+static bool find_row(const struct table *table, size_t order, const struct row *row, struct cursor *cursor) {
+    struct place place = place_of(table, order, row_data(row), false);
+    *cursor = seek(&table->orders[order], &place);
+    for (; cursor->leaf < cursor->order->n_leaves; cursor->leaf++, cursor->index = 0) {
+        const struct leaf *leaf = &cursor->order->leaves[cursor->leaf];
+        for (; cursor->index < leaf->count; cursor->index++) {
+            const struct row *candidate = leaf->entries[cursor->index].row;
+            if (candidate == row) return true;
+            if (order_compare(place.by, row_data(candidate), place.data) != 0) return false;
+        }
+    }
+    return false;
+}
+
+static bool insert(struct table *table, size_t at, struct row *row) {
+    struct order *order = &table->orders[at];
+    struct place place = place_of(table, at, row_data(row), true);
+    struct cursor cursor = seek(order, &place);
+    if (!make_room(order, &cursor)) return false;
+    struct leaf *leaf = &order->leaves[cursor.leaf];
+    struct entry *entry = &leaf->entries[cursor.index];
+    memmove(entry + 1, entry, (leaf->count - cursor.index) * sizeof *entry);
+    *entry = (struct entry){place.prefix, row};
+    leaf->count++;
+    return true;
+}
+
+bool table_order_insert(struct table *table, size_t order, struct row *row) {
+    struct cursor cursor;
+    return find_row(table, order, row, &cursor) || insert(table, order, row);
+}
+
+void table_order_remove(struct table *table, size_t at, const struct row *row) {
+    struct order *order = &table->orders[at];
+    struct cursor cursor;
+    if (!find_row(table, at, row, &cursor)) return;
+    struct leaf *leaf = &order->leaves[cursor.leaf];
+    struct entry *entry = &leaf->entries[cursor.index];
+    leaf->count--;
+    memmove(entry, entry + 1, (leaf->count - cursor.index) * sizeof *entry);
+    if (leaf->count == 0) {
+        host->release(leaf->entries);
+        order->n_leaves--;
+        memmove(leaf, leaf + 1, (order->n_leaves - cursor.leaf) * sizeof *leaf);
+    } else if (leaf->count <= leaf->capacity / 4) {
+        (void)resize_leaf(leaf, leaf->capacity / 2); /* gives memory back; no harm if it can't */
+    }
+}
+
+static void order_clear(struct order *order) {
+    for (size_t i = 0; i < order->n_leaves; i++) host->release(order->leaves[i].entries);
+    host->release(order->leaves);
+    *order = (struct order){0};
+}
+
+struct cursor cursor_first(const struct table *table, size_t order) {
+    return (struct cursor){&table->orders[order], 0, 0};
+}
+
+struct cursor cursor_seek(const struct table *table, size_t order, const void *data, bool inclusive) {
+    struct place place = place_of(table, order, data, !inclusive);
+    return seek(&table->orders[order], &place);
+}
+
+struct row *cursor_next(struct cursor *cursor) {
+    for (; cursor->leaf < cursor->order->n_leaves; cursor->leaf++, cursor->index = 0) {
+        const struct leaf *leaf = &cursor->order->leaves[cursor->leaf];
+        while (cursor->index < leaf->count) {
+            struct row *row = leaf->entries[cursor->index++].row;
+            if (!row->gone) return row;
+        }
+    }
+    return NULL;
+}
+
+/* --- tables ---------------------------------------------------------------------------------- */
+
+static struct row **bucket_of(const struct table *table, uint32_t hash) {
+    return &table->buckets[hash & (table->n_buckets - 1)];
+}
+
+struct row *table_find(const struct table *table, const void *data) {
+    if (!table->n_rows) return NULL;
+    uint32_t hash = hash_key(table->layout, data);
+    for (struct row *row = *bucket_of(table, hash); row; row = row->next)
+        if (row->hash == hash && !row->gone && order_compare(&table->layout->key, row_data(row), data) == 0) return row;
+    return NULL;
+}
+
+static void hash_insert(struct table *table, struct row *row) {
+    struct row **bucket = bucket_of(table, row->hash);
+    row->next = *bucket;
+    *bucket = row;
+}
+
+/* False only if there is no bucket at all: long chains are slow, but work. */
+static bool grow_buckets(struct table *table) {
+    size_t old_count = table->n_buckets;
+    if (table->n_rows < old_count) return true;
+    struct row **old = table->buckets;
+    size_t count = old_count ? old_count * 2 : FIRST_BUCKETS;
+    struct row **buckets = host->alloc(count * sizeof(struct row *));
+    if (!buckets) return old_count > 0;
+    memset(buckets, 0, count * sizeof(struct row *));
+    table->buckets = buckets;
+    table->n_buckets = count;
+    for (size_t i = 0; i < old_count; i++) {
+        for (struct row *row = old[i], *next; row; row = next) {
+            next = row->next;
+            hash_insert(table, row);
+        }
+    }
+    host->release(old);
+    return true;
+}
+
+bool table_link(struct table *table, struct row *row) {
+    if (!grow_buckets(table)) return false;
+    uint32_t member = table->layout->member_of(table->layout, row_data(row));
+    for (size_t order = 0; order < TABLE_ORDERS; order++) {
+        if (!(member >> order & 1) || insert(table, order, row)) continue;
+        while (order-- > 0)
+            if (member >> order & 1) table_order_remove(table, order, row);
+        return false;
+    }
+    hash_insert(table, row);
+    table->n_rows++;
+    return true;
+}
+
+void table_unlink(struct table *table, struct row *row) {
+    for (size_t order = 0; order < TABLE_ORDERS; order++)
+        if (table->orders[order].n_leaves) table_order_remove(table, order, row);
+    struct row **at = bucket_of(table, row->hash);
+    while (*at != row) at = &(*at)->next;
+    *at = row->next;
+    table->n_rows--;
+}
+
+void table_clear(struct table *table) {
+    for (size_t i = 0; i < table->n_buckets; i++) {
+        for (struct row *row = table->buckets[i], *next; row; row = next) {
+            next = row->next;
+            row_free(row);
+        }
+    }
+    host->release(table->buckets);
+    table->buckets = NULL;
+    table->n_buckets = table->n_rows = 0;
+    for (size_t order = 0; order < TABLE_ORDERS; order++) order_clear(&table->orders[order]);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows in memory: found by key through a hash, walked in order through sorted leaves.
+ *
+ * Linking a row may need memory and so may fail; unlinking never does.  A writer
+ * therefore links new versions at once beside the old ones, which it marks as gone, and
+ * unlinks either the old ones (commit) or the new ones (rollback) at the end. */
+#ifndef BACKENDS_MEMORY_TABLE_H
+#define BACKENDS_MEMORY_TABLE_H
+
+#include <stdbool.h>
+
+#include "tgstore/backend.h"
+
+#define TABLE_ORDERS 5
+#define TABLE_ORDER_FIELDS 6
+#define TABLE_OWNED_FIELDS 12
+#define TABLE_ROW_SIZE 512 /* more than any record's struct takes */
+
+/* The beginning that all records' structs share. */
+struct row_beginning {
+    uint64_t fields;
+    uint64_t nulls;
+    uint32_t flags;
+};
+
+/* Fields to compare by, the first one first. */
+struct order_by {
+    size_t n;
+    const tgs_field *fields[TABLE_ORDER_FIELDS];
+};
+
+struct layout {
+    const tgs_field *fields;
+    size_t n_fields;
+    size_t row_size;
+    uint64_t bits; /* all bits of the fields */
+    const tgs_field *owned[TABLE_OWNED_FIELDS]; /* texts and blobs; a list of texts comes first */
+    size_t n_owned;
+    struct order_by key;
+    struct order_by orders[TABLE_ORDERS];
+    uint32_t (*member_of)(const struct layout *layout, const void *data); /* bit i: stands in orders[i] */
+};
+
+/* One version of a row: this head, the record's struct, and the texts and blobs it points to. */
+struct row {
+    struct row *next; /* in the hash chain */
+    uint32_t hash;
+    uint32_t size : 31;
+    uint32_t gone : 1; /* replaced or deleted by the running write */
+};
+
+struct leaf {
+    struct entry *entries;
+    uint32_t count, capacity;
+};
+
+struct order {
+    struct leaf *leaves;
+    size_t n_leaves, capacity;
+};
+
+struct table {
+    const struct layout *layout;
+    struct row **buckets;
+    size_t n_buckets; /* 0 or a power of two */
+    size_t n_rows;
+    struct order orders[TABLE_ORDERS];
+};
+
+struct cursor {
+    const struct order *order;
+    size_t leaf, index;
+};
+
+/* Once, before anything else. */
+void table_setup(const tgs_host *host);
+
+static inline void *row_data(const struct row *row) { return (struct row *)row + 1; }
+static inline struct row_beginning *row_beginning(void *data) { return data; }
+static inline bool has_field(const void *data, uint64_t bit) {
+    return (((const struct row_beginning *)data)->fields & bit) != 0;
+}
+static inline void *field_at(const void *data, const tgs_field *field) { return (char *)data + field->offset; }
+void field_copy(const tgs_field *field, void *to, const void *from);
+bool text_equal(tgs_str a, tgs_str b);
+
+/* A row that owns a deep copy of `data`.  NULL: out of memory. */
+struct row *row_new(const struct layout *layout, const void *data);
+/* Overwrites it first: any row may hold a secret. */
+void row_free(struct row *row);
+
+/* The row with the key of `data`, unless it is gone. */
+struct row *table_find(const struct table *table, const void *data);
+/* Both versions of a row may be linked at once.  False: out of memory, nothing has changed. */
+bool table_link(struct table *table, struct row *row);
+void table_unlink(struct table *table, struct row *row);
+/* Put a linked row into one more order, or take it out.  Repeating is harmless. */
+bool table_order_insert(struct table *table, size_t order, struct row *row);
+void table_order_remove(struct table *table, size_t order, const struct row *row);
+/* Free the table's rows. */
+void table_clear(struct table *table);
+
+/* At the first row of an order, or the first after `data` (not before it, if `inclusive`). */
+struct cursor cursor_first(const struct table *table, size_t order);
+struct cursor cursor_seek(const struct table *table, size_t order, const void *data, bool inclusive);
+/* The next row that is not gone, or NULL.  The order must not change meanwhile. */
+struct row *cursor_next(struct cursor *cursor);
+
+int order_compare(const struct order_by *by, const void *a, const void *b);
+
+#endif
