@@ -315,8 +315,7 @@ static tgs_status check_fence(struct step *step) {
     int32_t tag = step->write->ops[0].tag;
     if (tag == TGS_OP_LEASE_ACQUIRE || tag == TGS_OP_LEASE_RELEASE) return TGS_OK;
     const struct row *exclusive = newest_lease(step->session, TGS_LEASE_EXCLUSIVE, step->now);
-    bool need_token = step->write->token != 0 && tag != TGS_OP_PURGE;
-    if (!exclusive && !need_token) return TGS_OK;
+    if (!exclusive && !step->write->token) return TGS_OK;
     if (step->write->token && find_lease(step->session, step->write->token, step->now)) return TGS_OK;
     tgs_holder holder = holder_of(step, newest_lease(step->session, TGS_LEASE_SHARED, step->now));
     return host->fenced(step->err, &holder);
@@ -460,7 +459,7 @@ static tgs_status own_names(struct step *step, const tgs_op *op, int table, uint
     struct names given = {0};
     if (op->set & bit) given = names_of(peer, table);
     if (given.n && table == TABLE_USERNAME) given.texts = op->folded;
-    bool replaced = ((op->set | op->clear) & bit) || (op->flags & TGS_OP_REPLACE);
+    bool replaced = ((op->set | op->clear) & bit) != 0;
     tgs_status status = old && replaced ? forget_names(step, table, old, given) : TGS_OK;
     int64_t seen_at = op->set & TGS_PEER_SEEN_AT ? peer->seen_at : step->now;
     for (size_t i = 0; status == TGS_OK && i < given.n; i++)
@@ -475,7 +474,7 @@ static struct row *lane_head(const struct table *queue, tgs_str lane) {
     tgs_queue_item before_all = {.lane = lane, .sequence = INT64_MIN};
     struct cursor cursor = cursor_seek(queue, ORDER_LANE, &before_all, true);
     struct row *row = cursor_next(&cursor);
-    return row && text_equal(((tgs_queue_item *)row_data(row))->lane, lane) ? row : NULL;
+    return row && same_text(((tgs_queue_item *)row_data(row))->lane, lane) ? row : NULL;
 }
 
 /* ORDER_READY holds the ready items without a lane, the first item of each lane if it is ready,
@@ -610,7 +609,7 @@ static tgs_status put(struct step *step, const tgs_op *op) {
     if (status != TGS_OK) return status;
     _Alignas(max_align_t) char data[TABLE_ROW_SIZE];
     uint32_t notes;
-    merge(step, table->layout, op, op->flags & TGS_OP_REPLACE ? NULL : live, data, &notes);
+    merge(step, table->layout, op, live, data, &notes);
     int64_t version = 0;
     if (op->record == TGS_RECORD_QUEUE_ITEM) {
         complete_item(step, op, (tgs_queue_item *)(void *)data);
@@ -878,7 +877,7 @@ static tgs_status prune(struct step *step, const tgs_op *op) {
 
 #define KNOWN_OP_FLAGS                                                                                            \
     (TGS_OP_IF_PRESENT | TGS_OP_IF_ABSENT | TGS_OP_IF_VERSION | TGS_OP_REQUIRE | TGS_OP_SAME_ACCOUNT |           \
-     TGS_OP_REPLACE_ACCOUNT | TGS_OP_REPLACE)
+     TGS_OP_REPLACE_ACCOUNT)
 
 static const tgs_op *op_at(const tgs_write *write, size_t i) {
     return (const tgs_op *)(const void *)((const char *)write->ops + i * write->stride);
@@ -1062,12 +1061,12 @@ static bool passes(const tgs_query *query, const void *data, bool *past_end) {
         const tgs_kv *kv = data;
         *past_end = order_compare(&(struct order_by){1, {layouts[TGS_RECORD_KV].key.fields[0]}}, kv,
                                   &(tgs_kv){.scope = filter->scope}) > 0;
-        return text_equal(kv->scope, filter->scope);
+        return same_text(kv->scope, filter->scope);
     }
     if (query->record != TGS_RECORD_QUEUE_ITEM) return true;
     const tgs_queue_item *item = data;
     return (filter->state < 0 || item->state == filter->state) &&
-           (!filter->scope.ptr || text_equal(item->lane, filter->scope));
+           (!filter->scope.ptr || same_text(item->lane, filter->scope));
 }
 
 static tgs_status list(const struct reading *reading) {

@@ -46,10 +46,6 @@ static int64_t number_in(const void *data, const tgs_field *field) {
     return field->type == TGS_TYPE_I32 ? *(const int32_t *)at : *(const int64_t *)at;
 }
 
-bool text_equal(tgs_str a, tgs_str b) {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
 static int text_compare(tgs_str a, tgs_str b) {
     size_t shared = a.len < b.len ? a.len : b.len;
     int order = shared ? memcmp(a.ptr, b.ptr, shared) : 0;

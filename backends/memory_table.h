@@ -8,6 +8,7 @@
 #define BACKENDS_MEMORY_TABLE_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "tgstore/backend.h"
 
@@ -82,7 +83,9 @@ static inline bool has_field(const void *data, uint64_t bit) {
 }
 static inline void *field_at(const void *data, const tgs_field *field) { return (char *)data + field->offset; }
 void field_copy(const tgs_field *field, void *to, const void *from);
-bool text_equal(tgs_str a, tgs_str b);
+static inline bool same_text(tgs_str a, tgs_str b) {
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
 
 /* A row that owns a deep copy of `data`.  NULL: out of memory. */
 struct row *row_new(const struct layout *layout, const void *data);
