@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The binary interface is what was committed: a change is made on purpose, with script/abi-update."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import surface
+
+HERE = Path(__file__).parent
+STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wpadded", "-Werror", "-fsyntax-only"]
+
+
+def test_exported_symbols(build: Path) -> None:
+    assert surface.symbols(build) == (HERE / "symbols.txt").read_text()
+
+
+def test_exports_are_what_the_header_declares(build: Path) -> None:
+    declared = surface.declared_functions() - {"tgs_backend_entry"}  # the one that modules export
+    assert set(surface.symbols(build).split()) == declared
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_layout(compiler: str) -> None:
+    assert surface.layout(compiler) == (HERE / "layout.txt").read_text()
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_constants(compiler: str) -> None:
+    assert surface.constants(compiler) == (HERE / "constants.txt").read_text()
+
+
+def test_abidiff(build: Path) -> None:
+    baseline = HERE / "libtgstore.abi"
+    difference = subprocess.run(
+        ["abidiff", "--headers-dir2", surface.INCLUDE, "--drop-private-types", baseline, surface.library(build)],
+        capture_output=True, text=True)
+    assert difference.returncode == 0, difference.stdout + difference.stderr
+
+
+def test_abidiff_sees_a_change(build: Path, tmp_path: Path) -> None:
+    """The gate can fail: a function that is gone from the baseline is reported."""
+    baseline = tmp_path / "other.abi"
+    text = (HERE / "libtgstore.abi").read_text()
+    assert "tgs_store_open" in text
+    baseline.write_text(text.replace("tgs_store_open", "tgs_store_opened"))
+    assert subprocess.run(["abidiff", baseline, surface.library(build)], capture_output=True).returncode != 0
+
+
+@pytest.mark.parametrize("header", surface.HEADERS)
+@pytest.mark.parametrize("compiler,language,standard", [
+    ("gcc", "c", "c99"), ("gcc", "c", "c11"), ("gcc", "c", "c17"),
+    ("clang", "c", "c99"), ("clang", "c", "c11"), ("clang", "c", "c17"),
+    ("clang", "c++", "c++11"), ("clang", "c++", "c++17"),
+    ("g++", "c++", "c++11"), ("g++", "c++", "c++17"),
+])
+def test_header_compiles(header: str, compiler: str, language: str, standard: str, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_text(f'#include "{header}"\ntgs_str text(void);\ntgs_str text(void) {{ return TGS_STR("x"); }}\n')
+    surface.run(compiler, "-x", language, f"-std={standard}", *STRICT, "-I", surface.INCLUDE, source)
+
+
+def test_header_parses_in_swig(tmp_path: Path) -> None:
+    interface = tmp_path / "probe.i"
+    interface.write_text('%module probe\n%include "stdint.i"\n%include "tgstore.h"\n')
+    setting_members_may_leak = "-w451"  # of any struct with a const char *, whoever parses it
+    surface.run("swig", "-python", "-Wall", "-Werror", setting_members_may_leak, f"-I{surface.INCLUDE}",
+                "-o", tmp_path / "probe.c", interface)
