@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define INPUT_LIMIT 65536 /* bytes of a session string on standard input; the longest have a few hundred */
+
+tgs_str to_str(const char *text) { return (tgs_str){text, strlen(text)}; }
+
+tgs_call call_for(const struct cli *cli, uint64_t rows) {
+    tgs_call call = cli->call;
+    /* Unless told otherwise: 10 seconds, and one more for each 1,000 rows. */
+    if (call.timeout_ms == 0) call.timeout_ms = 10000 + (int64_t)rows;
+    return call;
+}
+
+#define SESSIONS_PAGE 1000
+
+/* --- stores ----------------------------------------------------------------------------- */
+
+/* Looking at a store must not create it when its name is mistyped.  Only some back ends have
+ * a mode, and env:NAME and @FILE do not show which it is: those that refuse it get none. */
+int open_store(struct cli *cli, const char *url, enum access access, tgs_store **store) {
+    tgs_option mode = {TGS_STR("mode"), access == READ ? TGS_STR("ro") : TGS_STR("rw")};
+    bool with_mode = access != CREATE && !strstr(url, "mode=");
+    tgs_error err;
+    tgs_status status = tgs_store_open(to_str(url), &mode, with_mode, store, &cli->call, &err);
+    if (status == TGS_E_INVALID && with_mode)
+        status = tgs_store_open(to_str(url), NULL, 0, store, &cli->call, &err);
+    return status == TGS_OK ? DONE : failed(&err, "there is no such store");
+}
+
+int finish_store(struct cli *cli, tgs_store *store, int status) {
+    tgs_error err;
+    if (status == DONE && tgs_sync(store, &cli->call, &err) != TGS_OK) status = failed(&err, "");
+    tgs_store_close(store);
+    return status;
+}
+
+static int new_session(tgs_store *store, tgs_str name, tgs_session **session) {
+    tgs_error err;
+    return tgs_session_new(store, name, session, &err) == TGS_OK ? DONE : failed(&err, "");
+}
+
+static int open_only_session(const struct cli *cli, tgs_store *store, const tgs_rows *infos,
+                             tgs_session **session) {
+    size_t n = tgs_rows_count(infos);
+    if (n == 0) {
+        complain("there are no sessions in the store");
+        return MISSING;
+    }
+    if (n > 1) return misused(cli, "the store has several sessions: say which with --session");
+    tgs_session_info info;
+    tgs_rows_row(infos, 0, &info, sizeof info);
+    return new_session(store, info.name, session);
+}
+
+int open_session(struct cli *cli, tgs_store *store, tgs_session **session) {
+    if (given(cli, OPTION_SESSION)) return new_session(store, to_str(cli->values[OPTION_SESSION]), session);
+    tgs_rows *infos;
+    tgs_error err;
+    if (tgs_sessions_list(store, (tgs_str){NULL, 0}, 2, &infos, &cli->call, &err) != TGS_OK)
+        return failed(&err, "");
+    int status = open_only_session(cli, store, infos, session);
+    tgs_rows_free(infos);
+    return status;
+}
+
+int with_store(struct cli *cli, enum access access, int (*work)(struct cli *, tgs_store *)) {
+    tgs_store *store;
+    int status = open_store(cli, cli->arguments[0], access, &store);
+    if (status != DONE) return status;
+    status = work(cli, store);
+    if (access != READ) return finish_store(cli, store, status);
+    tgs_store_close(store);
+    return status;
+}
+
+int with_session(struct cli *cli, int (*work)(struct cli *, tgs_store *, tgs_session *)) {
+    tgs_store *store;
+    tgs_session *session;
+    int status = open_store(cli, cli->arguments[0], READ, &store);
+    if (status != DONE) return status;
+    status = open_session(cli, store, &session);
+    if (status == DONE) {
+        status = work(cli, store, session);
+        tgs_session_free(session);
+    }
+    tgs_store_close(store);
+    return status;
+}
+
+int each_session_page(struct cli *cli, tgs_store *store, int (*visit)(struct cli *, const tgs_rows *, void *),
+                      void *context) {
+    tgs_rows *page = NULL;
+    tgs_session_info last = {0};
+    int status = DONE;
+    for (bool more = true; more && status == DONE;) {
+        tgs_rows *next;
+        tgs_error err;
+        if (tgs_sessions_list(store, last.name, SESSIONS_PAGE, &next, &cli->call, &err) != TGS_OK) {
+            status = failed(&err, "");
+            break;
+        }
+        tgs_rows_free(page); /* kept until now for the last name in it */
+        page = next;
+        status = visit(cli, page, context);
+        more = tgs_rows_more(page);
+        if (more) tgs_rows_row(page, tgs_rows_count(page) - 1, &last, sizeof last);
+    }
+    tgs_rows_free(page);
+    return status;
+}
+
+/* --- session strings and files ---------------------------------------------------------- */
+
+/* Standard input up to `limit` bytes.  The length, or -1. */
+static ssize_t read_input(const struct cli *cli, char *text, size_t limit) {
+    size_t len = 0;
+    while (len < limit) {
+        ssize_t n = read(STDIN_FILENO, text + len, limit - len);
+        if (n == 0) return (ssize_t)len;
+        if (n > 0) {
+            len += (size_t)n;
+            continue;
+        }
+        if (tgs_canceller_cancelled(cli->call.cancel))
+            complain("cancelled");
+        else
+            complain("can't read standard input: %s", strerror(errno));
+        return -1;
+    }
+    complain("standard input is too long for a session string");
+    return -1;
+}
+
+static int read_string(struct cli *cli, char *text, tgs_snapshot **snapshot) {
+    if (isatty(STDIN_FILENO)) fprintf(stderr, "Session string, then Ctrl-D on a line of its own: ");
+    ssize_t len = read_input(cli, text, INPUT_LIMIT);
+    if (len < 0) return FAILED;
+    if (len >= 6 && memcmp(text, "SQLite", 6) == 0) {
+        complain("standard input holds a session file, not a session string");
+        hint("give the file's name instead, so that what belongs to it is found too");
+        return FAILED;
+    }
+    tgs_error err;
+    tgs_status status = tgs_snapshot_from_text((tgs_str){text, (size_t)len}, snapshot, &err);
+    return status == TGS_OK ? DONE : failed(&err, "standard input is empty");
+}
+
+static int read_standard_input(struct cli *cli, tgs_snapshot **snapshot) {
+    char *text = malloc(INPUT_LIMIT);
+    if (!text) return out_of_memory();
+    int status = read_string(cli, text, snapshot);
+    explicit_bzero(text, INPUT_LIMIT);
+    free(text);
+    return status;
+}
+
+int read_snapshot(struct cli *cli, const char *file, tgs_snapshot **snapshot) {
+    *snapshot = NULL;
+    if (strcmp(file, "-") == 0) return read_standard_input(cli, snapshot);
+    tgs_error err;
+    tgs_status status = tgs_snapshot_from_file(to_str(file), snapshot, &cli->call, &err);
+    return status == TGS_OK ? DONE : failed(&err, "there is no such file");
+}
