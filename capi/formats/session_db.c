@@ -23,7 +23,7 @@ static int interrupted(void *context) {
 
 static tgs_status sqlite_failed(const struct session_db *db) {
     int code = sqlite3_errcode(db->db);
-    if (code == SQLITE_NOMEM) return error_nomem(db->err);
+    if (code == SQLITE_NOMEM || code == SQLITE_OK) return error_nomem(db->err); /* OK: of the connection itself */
     if (code == SQLITE_INTERRUPT) {
         tgs_status status = limits_check(&db->limits->backend);
         return error_set(db->err, status == TGS_OK ? TGS_E_TIMEOUT : status, "%s: stopped while it was read",
@@ -84,7 +84,7 @@ static tgs_status read_columns(struct session_db *db) {
 tgs_status session_db_open(struct session_db *db, const struct buffer *image) {
     if (sqlite3_open_v2(":memory:", &db->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return error_nomem(db->err);
-    if (!harden(db->db)) return error_set(db->err, TGS_E_UNSUPPORTED, "this SQLite can't be told to distrust a file");
+    if (!harden(db->db)) return sqlite_failed(db);
     sqlite3_progress_handler(db->db, PROGRESS_STEPS, interrupted, db);
     if (sqlite3_deserialize(db->db, "main", image->bytes, (sqlite3_int64)image->size, (sqlite3_int64)image->size,
                             SQLITE_DESERIALIZE_READONLY) != SQLITE_OK)

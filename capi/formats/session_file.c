@@ -44,7 +44,8 @@ const char *path_shown(const char *path) {
     return path;
 }
 
-static tgs_status failed(const struct reader *reader, const char *what) {
+static tgs_status failed(const struct reader *reader, int result, const char *what) {
+    if ((result & 0xff) == SQLITE_NOMEM || result == SQLITE_IOERR_NOMEM) return error_nomem(reader->err);
     int code = reader->vfs->xGetLastError ? reader->vfs->xGetLastError(reader->vfs, 0, NULL) : 0;
     if (code == EACCES || code == EPERM)
         return error_set(reader->err, TGS_E_AUTH, "%s: permission denied%s", path_shown(reader->path), what);
@@ -64,8 +65,9 @@ static tgs_status open_file(const struct reader *reader, const char *name, int k
     *out = calloc(1, (size_t)reader->vfs->szOsFile);
     if (!*out) return error_nomem(reader->err);
     int flags = 0;
-    if (reader->vfs->xOpen(reader->vfs, name, *out, kind | SQLITE_OPEN_READONLY, &flags) == SQLITE_OK) return TGS_OK;
-    tgs_status status = failed(reader, kind == SQLITE_OPEN_MAIN_DB ? "" : " (the -wal or -journal beside it)");
+    int result = reader->vfs->xOpen(reader->vfs, name, *out, kind | SQLITE_OPEN_READONLY, &flags);
+    if (result == SQLITE_OK) return TGS_OK;
+    tgs_status status = failed(reader, result, kind == SQLITE_OPEN_MAIN_DB ? "" : " (the -wal or -journal beside it)");
     if ((*out)->pMethods) (*out)->pMethods->xClose(*out);
     free(*out);
     *out = NULL;
@@ -81,8 +83,8 @@ static void close_file(sqlite3_file *file) {
 static tgs_status read_bytes(const struct reader *reader, sqlite3_file *file, struct buffer *out) {
     for (size_t at = 0; at < out->size; at += CHUNK) {
         size_t n = out->size - at < CHUNK ? out->size - at : CHUNK;
-        int code = file->pMethods->xRead(file, out->bytes + at, (int)n, (sqlite3_int64)at);
-        if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ) return failed(reader, "");
+        int result = file->pMethods->xRead(file, out->bytes + at, (int)n, (sqlite3_int64)at);
+        if (result != SQLITE_OK && result != SQLITE_IOERR_SHORT_READ) return failed(reader, result, "");
         tgs_status status = check_limits(reader);
         if (status != TGS_OK) return status;
     }
@@ -93,7 +95,8 @@ static tgs_status read_bytes(const struct reader *reader, sqlite3_file *file, st
 static tgs_status read_open(const struct reader *reader, sqlite3_file *file, size_t max, struct buffer *out) {
     sqlite3_int64 size = 0;
     buffer_free(out);
-    if (file->pMethods->xFileSize(file, &size) != SQLITE_OK) return failed(reader, "");
+    int result = file->pMethods->xFileSize(file, &size);
+    if (result != SQLITE_OK) return failed(reader, result, "");
     if (size > (sqlite3_int64)MAX_FILE_BYTES && max > MAX_FILE_BYTES)
         return error_set(reader->err, TGS_E_TOO_LARGE, "%s: more than 1 GiB is no session file",
                          path_shown(reader->path));
@@ -107,8 +110,8 @@ static tgs_status read_beside(const struct reader *reader, const char *name, int
     int exists = 0;
     sqlite3_file *file;
     buffer_free(out);
-    if (reader->vfs->xAccess(reader->vfs, name, SQLITE_ACCESS_EXISTS, &exists) != SQLITE_OK)
-        return failed(reader, " (the -wal or -journal beside it)");
+    int result = reader->vfs->xAccess(reader->vfs, name, SQLITE_ACCESS_EXISTS, &exists);
+    if (result != SQLITE_OK) return failed(reader, result, " (the -wal or -journal beside it)");
     if (!exists) return TGS_OK;
     tgs_status status = open_file(reader, name, kind, &file);
     if (status != TGS_OK) return status;
@@ -125,11 +128,10 @@ static tgs_status roll_back(const struct reader *reader, struct buffer *image) {
     tgs_status status = read_beside(reader, sqlite3_filename_journal(reader->name), SQLITE_OPEN_MAIN_JOURNAL,
                                     SIZE_MAX, &journal);
     if (status == TGS_OK && journal.size && journal.bytes[0]) {
-        if (reader->file->pMethods->xCheckReservedLock(reader->file, &reserved) != SQLITE_OK)
-            status = failed(reader, "");
-        else if (!reserved && journal_super_name(&journal, super, sizeof super) &&
-                 reader->vfs->xAccess(reader->vfs, super, SQLITE_ACCESS_EXISTS, &exists) != SQLITE_OK)
-            status = failed(reader, "");
+        int result = reader->file->pMethods->xCheckReservedLock(reader->file, &reserved);
+        if (result == SQLITE_OK && !reserved && journal_super_name(&journal, super, sizeof super))
+            result = reader->vfs->xAccess(reader->vfs, super, SQLITE_ACCESS_EXISTS, &exists);
+        if (result != SQLITE_OK) status = failed(reader, result, "");
         /* A super-journal that is gone means that the transaction was committed. */
         if (status == TGS_OK && !reserved && exists) status = sqlite_roll_back(image, &journal, reader->err);
     }
@@ -171,9 +173,9 @@ static tgs_status wait_or_give_up(const struct reader *reader) {
 
 static tgs_status lock_shared(const struct reader *reader) {
     for (;;) {
-        int code = reader->file->pMethods->xLock(reader->file, SQLITE_LOCK_SHARED);
-        if (code == SQLITE_OK) return TGS_OK;
-        if ((code & 0xff) != SQLITE_BUSY) return failed(reader, " (it can't be locked)");
+        int result = reader->file->pMethods->xLock(reader->file, SQLITE_LOCK_SHARED);
+        if (result == SQLITE_OK) return TGS_OK;
+        if ((result & 0xff) != SQLITE_BUSY) return failed(reader, result, " (it can't be locked)");
         tgs_status status = wait_or_give_up(reader);
         if (status != TGS_OK) return status;
     }
@@ -220,8 +222,9 @@ static tgs_status make_name(const struct reader *reader, const char **out) {
     char *full = malloc(size);
     if (!full) return error_nomem(reader->err);
     tgs_status status = TGS_OK;
-    if ((reader->vfs->xFullPathname(reader->vfs, reader->path, (int)size, full) & 0xff) != SQLITE_OK) {
-        status = failed(reader, "");
+    int result = reader->vfs->xFullPathname(reader->vfs, reader->path, (int)size, full);
+    if ((result & 0xff) != SQLITE_OK) {
+        status = failed(reader, result, "");
     } else {
         char *journal = sqlite3_mprintf("%s-journal", full);
         char *wal = sqlite3_mprintf("%s-wal", full);

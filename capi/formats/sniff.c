@@ -115,40 +115,45 @@ static bool is_text(const struct buffer *file) {
     return true;
 }
 
-static tgs_status refuse_file(const struct buffer *file, const char *path, tgs_error *err) {
-    static const struct {
-        const char *magic;
-        size_t len;
-        const char *name;
-    } foreign[] = {
-        {"TDF$", 4, "a file of Telegram Desktop's tdata folder"},
-        {"\xa3\x5c", 2, "a gogram session file"},
-        {"\xce\xb8\x3e\xa7", 4, "a grammers session file"},
-        {"<?php __HALT_COMPILER", 21, "a MadelineProto session file"},
-    };
-    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
-        if (begins(file, foreign[i].magic, foreign[i].len))
-            return error_set(err, TGS_E_UNSUPPORTED, "%s is %s: this version can't read it", path_shown(path),
-                             foreign[i].name);
-    if (begins(file, "SQLite format", 13))
-        return error_set(err, TGS_E_CORRUPT, "%s begins like an SQLite file, but is cut off or damaged; restore it from a backup",
-                         path_shown(path));
-    if (is_text(file))
-        return error_set(err, TGS_E_INVALID, "%s is a text, but no session string: %s", path_shown(path),
-                         "a page saved under this name?");
-    return error_set(err, TGS_E_INVALID, "%s is no session file: neither SQLite, JSON nor text; it may be encrypted",
-                     path_shown(path));
+/* Files of other clients, by their first bytes. */
+static const struct {
+    const char *magic;
+    size_t len;
+    const char *name;
+} foreign_magics[] = {
+    {"TDF$", 4, "a file of Telegram Desktop's tdata folder"},
+    {"\xa3\x5c", 2, "a gogram session file"},
+    {"\xce\xb8\x3e\xa7", 4, "a grammers session file"},
+    {"<?php __HALT_COMPILER", 21, "a MadelineProto session file"},
+};
+
+/* A string, alone in its file; anything with spaces in it is another text. */
+static bool is_string(const struct buffer *file) {
+    tgs_str text = trim((tgs_str){(const char *)file->bytes, file->size});
+    if (!text.len || file->size > MAX_STRING_FILE || *text.ptr == '<') return false;
+    for (size_t i = 0; i < text.len && *text.ptr != '{'; i++)
+        if (is_space(text.ptr[i])) return false;
+    return true;
 }
 
-static tgs_status read_string_file(const struct buffer *file, const char *path, const struct limits *limits,
-                                   tgs_snapshot **out, tgs_error *err) {
-    tgs_str text = trim((tgs_str){(const char *)file->bytes, file->size});
-    bool json = pyrogram_json_is((tgs_bytes){file->bytes, file->size});
-    /* One word may be a session string; anything else is not worth its messages. */
-    bool word = is_text(file) && file->size <= MAX_STRING_FILE && text.len;
-    for (size_t i = 0; i < text.len && word && *text.ptr != '{'; i++) word = !is_space(text.ptr[i]);
-    if (json || (word && *text.ptr != '<')) return read_text(text, limits, out, err);
-    return refuse_file(file, path, err);
+static tgs_status read_other(const struct buffer *file, const char *path, const struct limits *limits,
+                             tgs_snapshot **out, tgs_error *err) {
+    tgs_bytes bytes = {file->bytes, file->size};
+    for (size_t i = 0; i < sizeof foreign_magics / sizeof *foreign_magics; i++)
+        if (begins(file, foreign_magics[i].magic, foreign_magics[i].len))
+            return error_set(err, TGS_E_UNSUPPORTED, "%s is %s: this version can't read it", path_shown(path),
+                             foreign_magics[i].name);
+    if (begins(file, "SQLite format", 13))
+        return error_set(err, TGS_E_CORRUPT,
+                         "%s begins like an SQLite file, but is cut off or damaged; restore it from a backup",
+                         path_shown(path));
+    if (!is_text(file))
+        return error_set(err, TGS_E_INVALID, "%s is no session file: neither SQLite, JSON nor text; it may be encrypted",
+                         path_shown(path));
+    if (pyrogram_json_is(bytes) || is_string(file))
+        return read_text((tgs_str){(const char *)file->bytes, file->size}, limits, out, err);
+    return error_set(err, TGS_E_INVALID, "%s is a text, but no session string: a page saved under this name?",
+                     path_shown(path));
 }
 
 static tgs_status read_image(const struct buffer *file, const char *path, const struct limits *limits,
@@ -158,7 +163,7 @@ static tgs_status read_image(const struct buffer *file, const char *path, const 
         return error_set(err, TGS_E_CORRUPT, "%s is all zero bytes, as a power cut leaves a file; restore it from a backup",
                          path_shown(path));
     if (is_sqlite(file)) return read_sqlite(file, path, limits, out, err);
-    return read_string_file(file, path, limits, out, err);
+    return read_other(file, path, limits, out, err);
 }
 
 TGS_API tgs_status tgs_snapshot_from_file(tgs_str path, tgs_snapshot **out, const tgs_call *call, tgs_error *err) {
