@@ -34,12 +34,6 @@ const char *dc_address(int32_t dc, bool test_mode, bool ipv6) {
     return NULL;
 }
 
-bool dc_is_test_address(const char *address) {
-    for (size_t i = 0; i < TABLE_SIZE; i++)
-        if (table[i].test_mode && (!strcmp(table[i].ipv4, address) || !strcmp(table[i].ipv6, address))) return true;
-    return false;
-}
-
 int dc_parse_address(tgs_str address, uint8_t out[16]) {
     char text[INET6_ADDRSTRLEN];
     if (!address.ptr || address.len >= sizeof text) return 0;
@@ -47,6 +41,18 @@ int dc_parse_address(tgs_str address, uint8_t out[16]) {
     text[address.len] = '\0';
     if (inet_pton(AF_INET, text, out) == 1) return 4;
     return inet_pton(AF_INET6, text, out) == 1 ? 6 : 0;
+}
+
+int dc_is_test_address(tgs_str address) {
+    uint8_t bytes[16], known[16];
+    int family = dc_parse_address(address, bytes);
+    if (!family) return -1;
+    for (size_t i = 0; i < TABLE_SIZE; i++) {
+        const char *text = family == 4 ? table[i].ipv4 : table[i].ipv6;
+        dc_parse_address((tgs_str){text, strlen(text)}, known);
+        if (table[i].test_mode && memcmp(bytes, known, family == 4 ? 4 : 16) == 0) return 1;
+    }
+    return 0;
 }
 
 static bool host_name(tgs_str name) {

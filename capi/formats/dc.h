@@ -15,8 +15,8 @@ bool dc_known(int64_t dc);
 /* The well-known IPv4 or IPv6 address, or NULL. */
 const char *dc_address(int32_t dc, bool test_mode, bool ipv6);
 
-/* Is this one of the test servers' addresses? */
-bool dc_is_test_address(const char *address);
+/* Is this one of the test servers' addresses?  -1: it is a name, which may be either. */
+int dc_is_test_address(tgs_str address);
 
 /* Can a data center be at this address?  Not if it is 0.0.0.0, multicast, or what
  * Telethon makes of a string that was not its own. */

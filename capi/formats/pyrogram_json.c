@@ -119,13 +119,14 @@ static tgs_status read_peers(struct session_db *db, tgs_bytes text) {
     return status;
 }
 
+/* Not json_valid, which answers 0 when memory runs out. */
 static tgs_status check_json(struct session_db *db, tgs_bytes text) {
     sqlite3_stmt *statement = NULL;
     bool row;
-    tgs_status status = json_query(db, "SELECT json_valid(?1)", text, &statement);
+    tgs_status status = json_query(db, "SELECT json_type(?1)", text, &statement);
     if (status == TGS_OK) status = session_db_step(db, statement, &row);
-    if (status == TGS_OK && !sqlite3_column_int(statement, 0))
-        status = error_set(db->err, TGS_E_CORRUPT, "a Pyrogram JSON session that is cut off or damaged; restore it");
+    if (status == TGS_E_CORRUPT)
+        error_set(db->err, status, "a Pyrogram JSON session that is cut off or damaged; restore it from a backup");
     sqlite3_finalize(statement);
     return status;
 }

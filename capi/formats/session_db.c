@@ -22,8 +22,9 @@ static int interrupted(void *context) {
 }
 
 static tgs_status sqlite_failed(const struct session_db *db) {
-    int code = sqlite3_errcode(db->db);
-    if (code == SQLITE_NOMEM || code == SQLITE_OK) return error_nomem(db->err); /* OK: of the connection itself */
+    int code = sqlite3_extended_errcode(db->db);
+    bool nomem = code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM || code == SQLITE_OK; /* OK: of the connection */
+    if (nomem) return error_nomem(db->err);
     if (code == SQLITE_INTERRUPT) {
         tgs_status status = limits_check(&db->limits->backend);
         return error_set(db->err, status == TGS_OK ? TGS_E_TIMEOUT : status, "%s: stopped while it was read",

@@ -141,21 +141,21 @@ static tgs_status mend_port(tgs_snapshot *snapshot, tgs_session_data *session, t
 
 tgs_status snapshot_mend_address(tgs_snapshot *snapshot, tgs_session_data *session, tgs_error *err) {
     tgs_status status = TGS_OK;
-    uint8_t bytes[16];
     if ((session->fields & TGS_SESSION_ADDRESS) && !dc_address_sane(session->address)) {
         address_from_table(session);
         bool found = session->fields & TGS_SESSION_ADDRESS;
         status = snapshot_note(snapshot, err, found ? "unusable address; took the data center's well-known one"
                                                     : "unusable address left out");
-    } else if ((session->fields & TGS_SESSION_ADDRESS) && !(session->fields & TGS_SESSION_TEST_MODE) &&
-               dc_parse_address(session->address, bytes)) {
-        /* Parsed, so it fits. */
-        char text[64];
-        snprintf(text, sizeof text, "%.*s", (int)session->address.len, session->address.ptr);
-        session->fields |= TGS_SESSION_TEST_MODE;
-        session->test_mode = dc_is_test_address(text);
     }
     return status == TGS_OK ? mend_port(snapshot, session, err) : status;
+}
+
+void session_deduce_test_mode(tgs_session_data *session) {
+    if (!(session->fields & TGS_SESSION_ADDRESS) || (session->fields & TGS_SESSION_TEST_MODE)) return;
+    int test_mode = dc_is_test_address(session->address);
+    if (test_mode < 0 || !dc_address_sane(session->address)) return;
+    session->test_mode = test_mode;
+    session->fields |= TGS_SESSION_TEST_MODE;
 }
 
 tgs_status snapshot_set_auth_key(tgs_snapshot *snapshot, tgs_session_data *session, tgs_bytes auth_key,

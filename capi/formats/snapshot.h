@@ -42,8 +42,12 @@ tgs_status snapshot_note(tgs_snapshot *snapshot, tgs_error *err, const char *for
 tgs_status snapshot_repair(tgs_snapshot *snapshot, tgs_str text, tgs_str *repaired, tgs_error *err);
 
 /* Mend the address and port that a source gave: unusable ones are taken from the table
- * of data centers, and an address tells whether it is one of the test servers. */
+ * of data centers. */
 tgs_status snapshot_mend_address(tgs_snapshot *snapshot, tgs_session_data *session, tgs_error *err);
+
+/* For formats that do not say it: a usable address, before it is mended, tells whether it is one
+ * of the test servers. */
+void session_deduce_test_mode(tgs_session_data *session);
 
 /* Set the auth key; one of zeros is none.  The bytes are copied. */
 tgs_status snapshot_set_auth_key(tgs_snapshot *snapshot, tgs_session_data *session, tgs_bytes auth_key,

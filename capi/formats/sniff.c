@@ -93,6 +93,8 @@ static tgs_status read_tables(struct session_db *db) {
 static tgs_status read_sqlite(const struct buffer *image, const char *path, const struct limits *limits,
                               tgs_snapshot **out, tgs_error *err) {
     struct session_db db = {.path = path, .limits = limits, .err = err};
+    if (!sqlite_has_whole_pages(image))
+        return error_set(err, TGS_E_CORRUPT, "%s is cut off inside a page; restore it from a backup", path_shown(path));
     tgs_status status = session_db_open(&db, image);
     if (status == TGS_OK) status = read_tables(&db);
     session_db_close(&db);

@@ -41,6 +41,12 @@ bool is_sqlite(const struct buffer *image) {
     return image->size >= SQLITE_HEADER_SIZE && memcmp(image->bytes, "SQLite format 3", 16) == 0;
 }
 
+bool sqlite_has_whole_pages(const struct buffer *image) {
+    uint32_t page = (uint32_t)image->bytes[16] << 8 | image->bytes[17];
+    if (page == 1) page = MAX_PAGE;
+    return power_of_two(page, MIN_PAGE, MAX_PAGE) && image->size % page == 0;
+}
+
 bool sqlite_uses_wal(const struct buffer *image) { return is_sqlite(image) && image->bytes[19] == 2; }
 
 /* Make the image `count` pages, as the log says the database has. */

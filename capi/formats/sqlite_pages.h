@@ -23,6 +23,8 @@ bool buffer_resize(struct buffer *buffer, size_t size);
 void buffer_free(struct buffer *buffer);
 
 bool is_sqlite(const struct buffer *image);
+/* SQLite itself reads a page that is cut off as if zeros followed. */
+bool sqlite_has_whole_pages(const struct buffer *image);
 /* Does the header say that the database has a -wal? */
 bool sqlite_uses_wal(const struct buffer *image);
 

@@ -59,6 +59,7 @@ static tgs_status read_account(struct session_db *db, sqlite3_stmt *statement, t
     }
     status = session_db_auth_key(db, statement, 3, session);
     if (status == TGS_OK) status = read_takeout_and_temporary_key(db, statement, session);
+    session_deduce_test_mode(session);
     return status == TGS_OK ? snapshot_mend_address(db->snapshot, session, db->err) : status;
 }
 

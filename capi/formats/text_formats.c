@@ -197,6 +197,7 @@ static tgs_status read_decoded(const struct layout *layout, tgs_bytes decoded, t
     snprintf(snapshot->description, sizeof snapshot->description, "%s", layout ? layout->title : "GramJS session string");
     status = layout ? read_parts(snapshot, layout, decoded.ptr, &session, err)
                     : read_gramjs(snapshot, decoded, &session, err);
+    session_deduce_test_mode(&session);
     if (status == TGS_OK) status = snapshot_mend_address(snapshot, &session, err);
     if (status == TGS_OK) status = snapshot_finish(snapshot, &session, err);
     if (status == TGS_OK)
