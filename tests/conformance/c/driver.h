@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The conformance driver in C: one request is one line of JSON (../README.md). */
+#ifndef CONFORMANCE_DRIVER_H
+#define CONFORMANCE_DRIVER_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+
+#include <tgstore.h>
+
+struct request {
+    json_object *in;      /* what was asked */
+    json_object *out;     /* the members of the reply */
+    struct block *memory; /* what the arguments point to */
+    char complaint[200];  /* the request itself is wrong, or the library broke a rule of every function */
+    tgs_error err;
+    tgs_call call;
+};
+
+/* Memory of exactly `size` bytes that lives as long as the request, so that a sanitizer sees each byte
+ * read beyond an argument.  It is overwritten when the request ends: whoever kept a pointer is found out. */
+void *request_alloc(struct request *request, size_t size);
+void request_free_memory(struct request *request);
+
+/* The first complaint is kept. */
+void complain(struct request *request, const char *what, const char *about);
+
+/* Is the argument in the request's list "null"? */
+bool request_nulls(const struct request *request, const char *argument);
+int64_t request_int(const struct request *request, const char *member, int64_t otherwise);
+
+/* A string, {"base64": ...} for one that is not UTF-8, or null. */
+tgs_str text_from_json(struct request *request, json_object *value);
+/* An array of them. */
+tgs_str *texts_from_json(struct request *request, json_object *array, size_t *n);
+json_object *text_to_json(tgs_str text);
+
+/* The array `member` of the request as structs of `record`.  The request's "stride", "zero_stride" and "poke"
+ * bend the result, for the cases about wrong arguments. */
+void *rows_from_json(struct request *request, const char *member, int32_t record, size_t *n, size_t *stride);
+/* One row, `value` an object. */
+void row_from_json(struct request *request, int32_t record, json_object *value, void *row);
+json_object *row_to_json(int32_t record, const void *row);
+/* All rows of a result; null for those without TGS_ROW_FOUND. */
+json_object *rows_to_json(const tgs_rows *rows);
+
+/* A number, or the name of a record: "peer". */
+int32_t record_from_json(struct request *request, json_object *value);
+/* tgs_record_fields of all records. */
+json_object *describe_records(void);
+
+#endif
