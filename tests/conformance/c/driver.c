@@ -87,7 +87,7 @@ static tgs_status owned(struct request *r, tgs_status status, enum kind kind, vo
 static tgs_status owned_rows(struct request *r, tgs_status status, tgs_rows *rows) {
     json_object *keep = member(r, "keep");
     if (status != TGS_OK || (keep && json_object_get_boolean(keep))) return owned(r, status, ROWS, rows);
-    json_object_object_add(r->out, "rows", rows_to_json(rows));
+    json_object_object_add(r->out, "rows", rows_to_json(rows, false));
     json_object_object_add(r->out, "more", json_object_new_boolean(tgs_rows_more(rows)));
     tgs_rows_free(rows);
     return status;
@@ -353,7 +353,7 @@ static tgs_status op_rows(struct request *r) {
     const tgs_rows *rows = handle(r, "rows", ROWS);
     size_t stride = 0;
     if (tgs_rows_count(rows) && !tgs_rows_data(rows, &stride)) complain(r, "tgs_rows_data", "NULL");
-    json_object_object_add(r->out, "rows", rows_to_json(rows));
+    json_object_object_add(r->out, "rows", rows_to_json(rows, member(r, "missing") != NULL));
     json_object_object_add(r->out, "stride", json_object_new_int64((int64_t)stride));
     return TGS_OK;
 }

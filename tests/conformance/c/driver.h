@@ -41,8 +41,8 @@ void *rows_from_json(struct request *request, const char *member, int32_t record
 /* One row, `value` an object. */
 void row_from_json(struct request *request, int32_t record, json_object *value, void *row);
 json_object *row_to_json(int32_t record, const void *row);
-/* All rows of a result; null for those without TGS_ROW_FOUND. */
-json_object *rows_to_json(const tgs_rows *rows);
+/* All rows of a result; null for those without TGS_ROW_FOUND, or with `missing` what they carry. */
+json_object *rows_to_json(const tgs_rows *rows, bool missing);
 
 /* A number, or the name of a record: "peer". */
 int32_t record_from_json(struct request *request, json_object *value);

@@ -304,7 +304,7 @@ json_object *row_to_json(int32_t record, const void *row) {
     return object;
 }
 
-json_object *rows_to_json(const tgs_rows *rows) {
+json_object *rows_to_json(const tgs_rows *rows, bool missing) {
     json_object *list = json_object_new_array();
     size_t size = 0;
     tgs_record_fields(tgs_rows_record(rows), NULL, &size);
@@ -313,8 +313,8 @@ json_object *rows_to_json(const tgs_rows *rows) {
         tgs_rows_row(rows, i, row, size);
         uint32_t flags;
         memcpy(&flags, (char *)row + offsetof(struct row_head, flags), sizeof flags);
-        bool found = flags & TGS_ROW_FOUND;
-        json_object_array_add(list, found ? row_to_json(tgs_rows_record(rows), row) : NULL);
+        bool shown = missing || (flags & TGS_ROW_FOUND);
+        json_object_array_add(list, shown ? row_to_json(tgs_rows_record(rows), row) : NULL);
     }
     free(row);
     return list;
