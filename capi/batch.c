@@ -166,7 +166,10 @@ static tgs_status fill_chunk(struct op_list *list, const struct addition *all, s
         one.rows = (const char *)all->rows + i * all->stride;
         one.count = 1;
         tgs_status status = add(list, &one, err);
-        if (status == TGS_E_TOO_LARGE && list->count) return TGS_OK; /* it begins the next chunk */
+        if (status == TGS_E_TOO_LARGE && list->count) { /* it begins the next chunk */
+            error_clear(err);
+            return TGS_OK;
+        }
         if (status != TGS_OK) {
             err->index = (int64_t)i;
             return status;

@@ -25,6 +25,11 @@ tgs_status check_text(tgs_str text, size_t max, const char *name, tgs_error *err
     return TGS_OK;
 }
 
+tgs_status check_limit(size_t limit, tgs_error *err) {
+    if (limit >= 1 && limit <= TGS_MAX_ROWS) return TGS_OK;
+    return error_set(err, limit ? TGS_E_TOO_LARGE : TGS_E_INVALID, "limit is %zu; give 1 to %d", limit, TGS_MAX_ROWS);
+}
+
 tgs_status check_input(struct input *input, int32_t record, const void *rows, size_t count, size_t stride, size_t max,
                        tgs_error *err) {
     *input = (struct input){record_stored(record), record, rows, count, stride};

@@ -44,6 +44,9 @@ tgs_status check_key(const struct input *input, size_t i, uint32_t flags, bool a
 /* A text argument: UTF-8 without NUL, up to `max` bytes.  `name` is for the message. */
 tgs_status check_text(tgs_str text, size_t max, const char *name, tgs_error *err);
 
+/* Rows of one page or claim: 1 to TGS_MAX_ROWS. */
+tgs_status check_limit(size_t limit, tgs_error *err);
+
 /* Are all `size` bytes zero? */
 bool all_zero(const void *memory, size_t size);
 

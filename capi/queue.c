@@ -5,9 +5,8 @@
 
 static tgs_status check_claim(tgs_str owner, tgs_str lane, int64_t lease_ms, size_t limit, tgs_error *err) {
     if (lease_ms <= 0) return error_set(err, TGS_E_INVALID, "lease_ms must be positive");
-    if (limit < 1 || limit > TGS_MAX_ROWS)
-        return error_set(err, TGS_E_INVALID, "limit is %zu; give 1 to %d", limit, TGS_MAX_ROWS);
-    tgs_status status = check_text(owner, TGS_MAX_KEY_BYTES, "owner", err);
+    tgs_status status = check_limit(limit, err);
+    if (status == TGS_OK) status = check_text(owner, TGS_MAX_KEY_BYTES, "owner", err);
     if (status == TGS_OK && lane.ptr) status = check_text(lane, TGS_MAX_KEY_BYTES, "lane", err);
     return status;
 }

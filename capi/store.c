@@ -299,11 +299,8 @@ TGS_API tgs_status tgs_sessions_list(tgs_store *store, tgs_str after, size_t lim
     struct entry entry;
     tgs_status status = entry_begin(&entry, store, call, err);
     if (status != TGS_OK) return status;
-    if (!out)
-        status = error_set(entry.err, TGS_E_INVALID, "out is NULL");
-    else if (limit < 1 || limit > TGS_MAX_ROWS)
-        status = error_set(entry.err, TGS_E_INVALID, "limit is %zu; give 1 to %d", limit, TGS_MAX_ROWS);
-    else if (after.ptr)
+    status = out ? check_limit(limit, entry.err) : error_set(entry.err, TGS_E_INVALID, "out is NULL");
+    if (status == TGS_OK && after.ptr)
         status = check_text(after, TGS_MAX_SESSION_NAME_BYTES, "after", entry.err);
     if (status == TGS_OK) {
         tgs_query query = {.tag = TGS_QUERY_SESSIONS, .texts = &after, .n_texts = after.ptr != NULL, .limit = limit + 1};

@@ -109,11 +109,10 @@ static tgs_status check_after(const struct input *input, const tgs_filter *filte
 
 static tgs_status list(struct entry *entry, const tgs_session *session, const struct input *input,
                        const tgs_filter *filter, size_t limit, tgs_rows **out) {
-    if (limit < 1 || limit > TGS_MAX_ROWS)
-        return error_set(entry->err, TGS_E_INVALID, "limit is %zu; give 1 to %d", limit, TGS_MAX_ROWS);
     if (!filter) filter = &no_filter;
     union stored_row after;
-    tgs_status status = check_filter(filter, input->number, entry->err);
+    tgs_status status = check_limit(limit, entry->err);
+    if (status == TGS_OK) status = check_filter(filter, input->number, entry->err);
     if (status == TGS_OK && input->count) status = check_after(input, filter, &after, entry->err);
     if (status != TGS_OK) return status;
     tgs_query query = {.tag = TGS_QUERY_LIST,
