@@ -21,7 +21,6 @@ sys.path.insert(0, str(HERE))
 from api import Session, Store  # noqa: E402
 from driver import Driver, InProcess, Subprocess  # noqa: E402
 
-ROOT = HERE.parents[1]
 URLS = {"memory": "memory:", "sqlite": "sqlite:{tmp}/store.db"}
 NOT_APPLICABLE = pytest.StashKey[Counter[str]]()
 
@@ -73,12 +72,12 @@ class BackendKind:
         return "{tmp}" in self.url
 
 
-def _c_driver() -> tuple[str, ...]:
-    given = os.environ.get("TGSTORE_C_DRIVER")
-    found = [Path(given)] if given else sorted(ROOT.glob("build*/tests/conformance/conformance-c-driver"))
-    if not found or not found[0].exists():
-        raise pytest.UsageError("no C driver: build first (script/bootstrap, meson setup build, ninja -C build)")
-    return (str(found[0]),)
+def _built(name: str) -> Path:
+    """Something that Meson made in this folder."""
+    path = Path(os.environ.get("TGSTORE_BUILD", "build")).resolve() / "tests" / "conformance" / name
+    if not path.exists():
+        raise pytest.UsageError(f"{path} is not there; run the tests with script/test, or set TGSTORE_BUILD")
+    return path
 
 
 def _driver_kinds(config: pytest.Config) -> list[DriverKind]:
@@ -90,7 +89,7 @@ def _driver_kinds(config: pytest.Config) -> list[DriverKind]:
         elif name == "python":
             kinds.append(DriverKind(name, None))
         elif name == "c":
-            kinds.append(DriverKind(name, _c_driver()))
+            kinds.append(DriverKind(name, (str(_built("conformance-c-driver")),)))
         else:
             raise pytest.UsageError(f"no such driver: {name}; give its --driver-command")
     return kinds
@@ -118,13 +117,14 @@ def _probe(driver: DriverKind, backends: list[BackendKind]) -> dict[str, frozens
         except ImportError as failure:
             message = f"driver {driver.name}: {failure}; build the binding and set PYTHONPATH"
             raise pytest.UsageError(message) from failure
-        found = {"": running.features}
+        found = {"": running.features | ({"root"} if os.geteuid() == 0 else set())}
         for backend in backends:
             if backend.module:
                 running.request("load_backend", path=backend.module)
             store = Store.open(running, backend.url.format(tmp=folder))
-            files = {"files"} if backend.has_files else set()
-            found[backend.name] = running.features | store.capabilities | files | {backend.name}
+            found[backend.name] = found[""] | store.capabilities | {backend.name}
+            if backend.has_files:
+                found[backend.name] |= {"files"}
             store.close()
         running.close()
     return found
@@ -231,6 +231,9 @@ class Backend:
         if self.kind.module:
             driver.request("load_backend", path=self.kind.module)
         return driver
+
+    def built(self, name: str) -> Path:
+        return _built(name)
 
     def end(self) -> None:
         for driver in self._spawned:

@@ -130,8 +130,6 @@ def test_expiry_is_left_alone_unless_given(me: Session, row: Callable[..., Row])
 @mutable
 def test_ttl_in_one_put_with_another_row_of_the_key(me: Session, row: Callable[..., Row]) -> None:
     """A key that repeats is applied in order, its expiry too."""
-    me.put(row(expires=1), row())
-    assert me.get_one(row()) is not None, "the second row makes the record anew"
     me.put(row(), row(expires=FAR), row(ttl_ms=0))
     assert me.get_one(row())["expires"] == 0
 

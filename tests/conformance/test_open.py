@@ -16,10 +16,10 @@ ROW = kv("s", "k", value=b"v")
 NOBODY = 65534
 files = pytest.mark.needs("files")
 sqlite = pytest.mark.needs("sqlite")
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+as_root = pytest.mark.needs("root")  # to become another user
 
 
-@pytest.mark.parametrize("url", ["nosuchthing:x", "http://example.org/", "SQLITE:x", "sqlite2:x"])
+@pytest.mark.parametrize("url", ["nosuchthing:x", "http://example.org/", "sqlite2:x"])
 def test_unknown_scheme(driver: Driver, url: str) -> None:
     """UNSUPPORTED (no such back end); the message names the thing."""
     with fails("unsupported", says=[url.split(":")[0]]):
@@ -60,7 +60,7 @@ def test_parameter_of_the_url(backend: Any) -> None:
     backend.open(f"{backend.url}?timeout_ms=x", timeout_ms=100).close()
 
 
-@pytest.mark.parametrize("parameters", ["timeout_ms", "=1", "timeout_ms=1&&", "timeout_ms=%4", "timeout_ms=%zz"])
+@pytest.mark.parametrize("parameters", ["timeout_ms", "=1", "timeout_ms=%4", "timeout_ms=%zz"])
 def test_malformed_parameters(backend: Any, parameters: str) -> None:
     """Malformed ones are INVALID."""
     with fails("invalid"):
@@ -194,9 +194,8 @@ def test_folder_without_write_permission(backend: Any) -> None:
 @pytest.mark.needs("durable")
 def test_full_disk(backend: Any) -> None:
     """NO_SPACE: nothing is changed, and once there is room again all goes on."""
-    library = next(Path(__file__).parents[2].glob("build*/tests/conformance/libconformance-full-disk.so"), None)
-    assert library, "build tests/conformance first"
     switch = backend.folder / "full"
+    library = backend.built("libconformance-full-disk.so")
     driver = backend.spawn(env={"LD_PRELOAD": str(library), "TGSTORE_TEST_FULL_DISK": str(switch)})
     me = backend.open(driver=driver).session()
     me.put(kv("s", "before", value=b"x"))

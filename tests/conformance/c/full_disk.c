@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Preloaded, makes every write to a regular file fail with ENOSPC while the file named by
  * TGSTORE_TEST_FULL_DISK exists. */
+#undef _FILE_OFFSET_BITS /* with it, pwrite is another name for pwrite64 */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -28,6 +29,8 @@ static bool full(int fd) {
 typedef ssize_t (*write_function)(int, const void *, size_t);
 typedef ssize_t (*pwrite_function)(int, const void *, size_t, off64_t);
 
-ssize_t write(int fd, const void *data, size_t n) { FORWARD(write_function, "write"); }
-ssize_t pwrite(int fd, const void *data, size_t n, off_t at) { FORWARD(pwrite_function, "pwrite", at); }
-ssize_t pwrite64(int fd, const void *data, size_t n, off64_t at) { FORWARD(pwrite_function, "pwrite64", at); }
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT ssize_t write(int fd, const void *data, size_t n) { FORWARD(write_function, "write"); }
+EXPORT ssize_t pwrite(int fd, const void *data, size_t n, off_t at) { FORWARD(pwrite_function, "pwrite", at); }
+EXPORT ssize_t pwrite64(int fd, const void *data, size_t n, off64_t at) { FORWARD(pwrite_function, "pwrite64", at); }
