@@ -102,6 +102,12 @@ int with_session(struct cli *cli, int (*work)(struct cli *, tgs_store *, tgs_ses
 /* The sessions of a store, page by page. */
 int each_session_page(struct cli *cli, tgs_store *store, int (*visit)(struct cli *, const tgs_rows *, void *),
                       void *context);
+/* How many rows a session, or with ptr NULL the store, has. */
+int count_rows(const struct cli *cli, tgs_store *store, tgs_str name, uint64_t *total);
+/* Complain that there is no session of that name, or with NULL none at all, and return MISSING. */
+int no_session(const char *name);
+/* DONE if the session has rows: a listing that shows nothing must not hide a mistyped name. */
+int expect_session(const struct cli *cli, tgs_store *store, tgs_str name);
 /* Sync and close: what a writing command ends with. */
 int finish_store(struct cli *cli, tgs_store *store, int status);
 int read_snapshot(struct cli *cli, const char *file, tgs_snapshot **snapshot);

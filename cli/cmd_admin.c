@@ -76,9 +76,7 @@ static int purge_session(struct cli *cli, tgs_store *store) {
     int status = remove_rows(cli, "Deleting", purge_step, session, &removed);
     tgs_session_free(session);
     if (status != DONE) return status;
-    if (removed) return report_removed(cli, removed);
-    complain("there is no such session");
-    return MISSING;
+    return removed ? report_removed(cli, removed) : no_session(cli->values[OPTION_SESSION]);
 }
 
 int command_purge(struct cli *cli) {

@@ -219,33 +219,13 @@ static int copy_page(struct cli *cli, const tgs_rows *infos, void *context) {
 
 /* --- the command -------------------------------------------------------------------------------------- */
 
-static uint64_t total_of(const tgs_stats *stats) {
-    return (uint64_t)(stats->session_data + stats->dc_auths + stats->peers + stats->update_states +
-                      stats->dedup_keys + stats->queue_ready + stats->queue_leased + stats->queue_done +
-                      stats->queue_dead + stats->conversations + stats->kvs);
-}
-
-static int count_all(struct copy *copy, tgs_str name, uint64_t *total) {
-    tgs_rows *rows;
-    tgs_error err;
-    if (tgs_stats_get(copy->from, name, &rows, &copy->cli->call, &err) != TGS_OK) return failed(&err, "");
-    tgs_stats stats;
-    tgs_rows_row(rows, 0, &stats, sizeof stats);
-    tgs_rows_free(rows);
-    *total = total_of(&stats);
-    return DONE;
-}
-
 static int copy_asked(struct copy *copy) {
     const char *session = copy->cli->values[OPTION_SESSION];
     tgs_str name = session ? to_str(session) : (tgs_str){NULL, 0};
     uint64_t total = 0;
-    int status = count_all(copy, name, &total);
+    int status = count_rows(copy->cli, copy->from, name, &total);
     if (status != DONE) return status;
-    if (total == 0) {
-        complain(session ? "there is no such session" : "there are no sessions in the store");
-        return MISSING;
-    }
+    if (total == 0) return no_session(session);
     progress_start("Copying", total);
     status = session ? copy_session(copy, name) : each_session_page(copy->cli, copy->from, copy_page, copy);
     progress_stop();

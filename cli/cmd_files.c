@@ -5,8 +5,11 @@
 #include <inttypes.h>
 
 static void print_notes(FILE *out, const tgs_snapshot *snapshot) {
-    for (size_t i = 0; i < tgs_snapshot_note_count(snapshot); i++)
-        fprintf(out, "note: %s\n", tgs_snapshot_note(snapshot, i));
+    for (size_t i = 0; i < tgs_snapshot_note_count(snapshot); i++) {
+        fputs("note: ", out);
+        print_text(out, to_str(tgs_snapshot_note(snapshot, i)), WHOLE_TEXT);
+        fputc('\n', out);
+    }
 }
 
 /* --- inspect ---------------------------------------------------------------------------------- */
@@ -76,7 +79,7 @@ int command_inspect(struct cli *cli) {
 
 /* --- import ----------------------------------------------------------------------------------- */
 
-static uint64_t count_rows(const tgs_snapshot *snapshot) {
+static uint64_t snapshot_size(const tgs_snapshot *snapshot) {
     uint64_t n = 0;
     for (int32_t record = TGS_RECORD_SESSION; record <= TGS_RECORD_KV; record++)
         n += tgs_rows_count(tgs_snapshot_rows(snapshot, record));
@@ -100,7 +103,7 @@ static int report_import(const struct cli *cli, const tgs_snapshot *snapshot, tg
 
 static int import_snapshot(struct cli *cli, const tgs_snapshot *snapshot, tgs_session *session) {
     uint32_t flags = given(cli, OPTION_REPLACE_ACCOUNT) ? TGS_ROW_REPLACE_ACCOUNT : 0;
-    uint64_t total = count_rows(snapshot), done = 0;
+    uint64_t total = snapshot_size(snapshot), done = 0;
     tgs_call call = call_for(cli, total);
     tgs_error err;
     progress_start("Importing", 0);
@@ -160,7 +163,8 @@ static int export_session(struct cli *cli, tgs_store *store, tgs_session *sessio
     tgs_snapshot *snapshot = NULL;
     tgs_error err;
     tgs_status result = tgs_snapshot_from_session(session, 0, &snapshot, &cli->call, &err);
-    int status = result == TGS_OK ? write_string(cli, snapshot) : failed(&err, "there is no such session");
+    int status = result == TGS_OK ? write_string(cli, snapshot)
+                                  : failed(&err, "there is no such session, or it has no account");
     tgs_snapshot_free(snapshot);
     return status;
 }

@@ -34,9 +34,11 @@ static int stats_of(struct cli *cli, tgs_store *store) {
     const char *name = cli->values[OPTION_SESSION];
     tgs_rows *rows;
     tgs_error err;
+    int status = name ? expect_session(cli, store, to_str(name)) : DONE;
+    if (status != DONE) return status;
     if (tgs_stats_get(store, name ? to_str(name) : (tgs_str){NULL, 0}, &rows, &cli->call, &err) != TGS_OK)
         return failed(&err, "");
-    int status = print_stats(cli, rows);
+    status = print_stats(cli, rows);
     tgs_rows_free(rows);
     return status;
 }
@@ -111,21 +113,20 @@ static int print_shown(const struct cli *cli, tgs_str name, const struct shown *
     tgs_rows_row(shown->data, 0, &data, sizeof data);
     tgs_rows_row(shown->state, 0, &state, sizeof state);
     tgs_rows_row(shown->stats, 0, &stats, sizeof stats);
-    if (!(data.flags & TGS_ROW_FOUND)) {
-        complain("there is no such session");
-        hint("'tgstore sessions URL' lists them");
-        return MISSING;
-    }
     return given(cli, OPTION_JSON) ? show_json(name, &data, &state, &stats, shown)
                                    : show_text(name, &data, &state, &stats, shown);
 }
 
 static int show_session(struct cli *cli, tgs_store *store, tgs_session *session) {
     struct shown shown = {0};
+    tgs_str name = tgs_session_name(session);
     tgs_error err;
-    int status = read_shown(cli, store, session, &shown, &err) == TGS_OK
-                     ? print_shown(cli, tgs_session_name(session), &shown)
-                     : failed(&err, "there is no such session");
+    int status = expect_session(cli, store, name);
+    if (status != DONE) return status;
+    if (read_shown(cli, store, session, &shown, &err) == TGS_OK)
+        status = print_shown(cli, name, &shown);
+    else
+        status = failed(&err, "");
     free_shown(&shown);
     return status;
 }

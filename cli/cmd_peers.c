@@ -193,11 +193,11 @@ static int search_peers(struct search *search, const char *what) {
 static int peers_of(struct cli *cli, tgs_store *store, tgs_session *session) {
     static const char *const columns[] = {"kind",       "id",        "subtype", "access_hash", "usernames",
                                           "first_name", "last_name", "phone",   "seen_at",     NULL};
-    (void)store;
     const char *what = cli->values[OPTION_FIND];
     struct search search = {
         .cli = cli, .session = session, .filter = {.size = sizeof search.filter, .state = -1}};
     int status = read_kind(cli, &search.filter.kind);
+    if (status == DONE) status = expect_session(cli, store, tgs_session_name(session));
     if (status != DONE) return status;
     if (what && !(search.wanted = fold(to_str(what)))) return out_of_memory();
     listing_open(&search.listing, cli, TGS_RECORD_PEER, columns);

@@ -77,10 +77,13 @@ static void draw(void) {
     uint64_t done = atomic_load(&bar.done);
     size_t text = strlen(bar.label) + (size_t)describe(counts, sizeof counts, done, ms) + 8;
     unsigned columns = terminal_columns();
+    if (columns < text) {
+        fprintf(stderr, "\r%.*s\033[K", (int)columns - 1, counts);
+        return;
+    }
     fprintf(stderr, "\r%s  ", bar.label);
     if (columns >= text + 10) draw_bar(columns - text > 40 ? 40 : (unsigned)(columns - text), done, ms);
     fprintf(stderr, "%s\033[K", counts);
-    fflush(stderr);
 }
 
 /* --- the thread ------------------------------------------------------------------------------ */
@@ -90,7 +93,7 @@ static void *keep_drawing(void *unused) {
     while (!bar.stop) {
         draw();
         struct timespec next;
-        clock_gettime(CLOCK_REALTIME, &next);
+        clock_gettime(CLOCK_MONOTONIC, &next);
         next.tv_nsec += FRAME_NS;
         if (next.tv_nsec >= 1000000000) {
             next.tv_sec++;
@@ -107,6 +110,15 @@ static bool wanted(void) {
     return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
 }
 
+static bool start_thread(void) {
+    pthread_condattr_t attributes;
+    if (pthread_condattr_init(&attributes) != 0) return false;
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    bool started = pthread_cond_init(&bar.stopped, &attributes) == 0;
+    pthread_condattr_destroy(&attributes);
+    return started && pthread_create(&bar.thread, NULL, keep_drawing, NULL) == 0;
+}
+
 void progress_start(const char *label, uint64_t total) {
     if (bar.running || !wanted()) return;
     const char *no_colour = getenv("NO_COLOR");
@@ -120,8 +132,7 @@ void progress_start(const char *label, uint64_t total) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    bar.running = pthread_cond_init(&bar.stopped, NULL) == 0 &&
-                  pthread_create(&bar.thread, NULL, keep_drawing, NULL) == 0;
+    bar.running = start_thread();
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 

@@ -3,10 +3,14 @@
 
 #include <stdarg.h>
 
-static void print_line(const char *prefix, const char *format, va_list arguments) {
+static void begin_line(const char *prefix) {
     progress_stop();
     fflush(stdout);
     fputs(prefix, stderr);
+}
+
+static void print_line(const char *prefix, const char *format, va_list arguments) {
+    begin_line(prefix);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
 }
@@ -44,14 +48,13 @@ static void hint_for(const tgs_error *err) {
 }
 
 int failed(const tgs_error *err, const char *missing) {
-    if (err->code == TGS_NOT_FOUND) {
+    if (err->code >= TGS_OK) { /* not found is an outcome, not an error */
         complain("%s", missing);
         return MISSING;
     }
-    if (err->native[0])
-        complain("%s (%s)", err->message, err->native);
-    else
-        complain("%s", err->message);
+    begin_line("tgstore: ");
+    print_text(stderr, to_str(err->message), WHOLE_TEXT); /* names in it may have been chosen to confuse */
+    fprintf(stderr, err->native[0] ? " (%s)\n" : "\n", err->native);
     hint_for(err);
     return FAILED;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define INPUT_LIMIT 65536 /* bytes of a session string on standard input; the longest have a few hundred */
@@ -48,10 +49,7 @@ static int new_session(tgs_store *store, tgs_str name, tgs_session **session) {
 static int open_only_session(const struct cli *cli, tgs_store *store, const tgs_rows *infos,
                              tgs_session **session) {
     size_t n = tgs_rows_count(infos);
-    if (n == 0) {
-        complain("there are no sessions in the store");
-        return MISSING;
-    }
+    if (n == 0) return no_session(NULL);
     if (n > 1) return misused(cli, "the store has several sessions: say which with --session");
     tgs_session_info info;
     tgs_rows_row(infos, 0, &info, sizeof info);
@@ -115,31 +113,75 @@ int each_session_page(struct cli *cli, tgs_store *store, int (*visit)(struct cli
     return status;
 }
 
+/* Rows that a copy would carry over. */
+static uint64_t total_of(const tgs_stats *stats) {
+    return (uint64_t)(stats->session_data + stats->dc_auths + stats->peers + stats->update_states +
+                      stats->dedup_keys + stats->queue_ready + stats->queue_leased + stats->queue_done +
+                      stats->queue_dead + stats->conversations + stats->kvs);
+}
+
+int count_rows(const struct cli *cli, tgs_store *store, tgs_str name, uint64_t *total) {
+    tgs_rows *rows;
+    tgs_error err;
+    if (tgs_stats_get(store, name, &rows, &cli->call, &err) != TGS_OK) return failed(&err, "");
+    tgs_stats stats;
+    tgs_rows_row(rows, 0, &stats, sizeof stats);
+    tgs_rows_free(rows);
+    *total = total_of(&stats);
+    return DONE;
+}
+
+int no_session(const char *name) {
+    complain(name ? "there is no such session" : "there are no sessions in the store");
+    if (name) hint("'tgstore sessions URL' lists them");
+    return MISSING;
+}
+
+int expect_session(const struct cli *cli, tgs_store *store, tgs_str name) {
+    uint64_t total = 0;
+    int status = count_rows(cli, store, name, &total);
+    return status == DONE && total == 0 ? no_session(name.ptr) : status;
+}
+
 /* --- session strings and files ---------------------------------------------------------- */
 
-/* Standard input up to `limit` bytes.  The length, or -1. */
-static ssize_t read_input(const struct cli *cli, char *text, size_t limit) {
+static ssize_t not_read(const struct cli *cli, int error) {
+    if (tgs_canceller_cancelled(cli->call.cancel))
+        complain("cancelled");
+    else
+        complain("can't read standard input: %s", strerror(error));
+    return -1;
+}
+
+/* Standard input up to `limit` bytes, from a terminal one line.  The length, or -1. */
+static ssize_t read_input(const struct cli *cli, char *text, size_t limit, bool one_line) {
     size_t len = 0;
     while (len < limit) {
         ssize_t n = read(STDIN_FILENO, text + len, limit - len);
-        if (n == 0) return (ssize_t)len;
-        if (n > 0) {
-            len += (size_t)n;
-            continue;
-        }
-        if (tgs_canceller_cancelled(cli->call.cancel))
-            complain("cancelled");
-        else
-            complain("can't read standard input: %s", strerror(errno));
-        return -1;
+        if (n < 0) return not_read(cli, errno);
+        len += (size_t)n;
+        if (n == 0 || (one_line && text[len - 1] == '\n')) return (ssize_t)len;
     }
     complain("standard input is too long for a session string");
     return -1;
 }
 
+/* What is typed or pasted on a terminal is not shown there. */
+static ssize_t read_terminal(const struct cli *cli, char *text, size_t limit) {
+    struct termios shown, hidden;
+    if (tcgetattr(STDIN_FILENO, &shown) != 0) return read_input(cli, text, limit, false); /* not a terminal */
+    hidden = shown;
+    hidden.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    fputs("Session string (not shown): ", stderr);
+    ssize_t len = read_input(cli, text, limit, true);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    fputc('\n', stderr);
+    return len;
+}
+
 static int read_string(struct cli *cli, char *text, tgs_snapshot **snapshot) {
-    if (isatty(STDIN_FILENO)) fprintf(stderr, "Session string, then Ctrl-D on a line of its own: ");
-    ssize_t len = read_input(cli, text, INPUT_LIMIT);
+    ssize_t len = read_terminal(cli, text, INPUT_LIMIT);
     if (len < 0) return FAILED;
     if (len >= 6 && memcmp(text, "SQLite", 6) == 0) {
         complain("standard input holds a session file, not a session string");
