@@ -47,6 +47,7 @@ const char *path_shown(const char *path) {
 static tgs_status failed(const struct reader *reader, int result, const char *what) {
     if ((result & 0xff) == SQLITE_NOMEM || result == SQLITE_IOERR_NOMEM) return error_nomem(reader->err);
     int code = reader->vfs->xGetLastError ? reader->vfs->xGetLastError(reader->vfs, 0, NULL) : 0;
+    if (code == ENOMEM) return error_nomem(reader->err);
     if (code == EACCES || code == EPERM)
         return error_set(reader->err, TGS_E_AUTH, "%s: permission denied%s", path_shown(reader->path), what);
     return error_set(reader->err, TGS_E_UNAVAILABLE, "%s can't be read%s: %s", path_shown(reader->path), what,
