@@ -104,8 +104,8 @@ def constants(compiler: str = "gcc") -> str:
 
 
 def abi(build: Path) -> str:
-    return run("abidw", "--headers-dir", INCLUDE, "--drop-private-types", "--no-corpus-path",
-               "--no-comp-dir-path", "--short-locs", library(build))
+    return run("abidw", "--headers-dir", INCLUDE, "--drop-private-types", "--exported-interfaces-only", "--no-corpus-path",
+               "--no-comp-dir-path", "--no-show-locs", library(build))
 
 
 def write(build: Path, folder: Path) -> None:

@@ -64,7 +64,6 @@ def test_header_compiles(header: str, compiler: str, language: str, standard: st
 
 def test_header_parses_in_swig(tmp_path: Path) -> None:
     interface = tmp_path / "probe.i"
-    interface.write_text('%module probe\n%include "stdint.i"\n%include "tgstore.h"\n')
-    setting_members_may_leak = "-w451"  # of any struct with a const char *, whoever parses it
-    surface.run("swig", "-python", "-Wall", "-Werror", setting_members_may_leak, f"-I{surface.INCLUDE}",
-                "-o", tmp_path / "probe.c", interface)
+    # 451: setting a const char * member from Python may leak, in any struct that has one.
+    interface.write_text('%module probe\n#pragma SWIG nowarn=451\n%include "stdint.i"\n%include "tgstore.h"\n')
+    surface.run("swig", "-python", "-Werror", f"-I{surface.INCLUDE}", "-o", tmp_path / "probe.c", interface)
