@@ -201,6 +201,8 @@ class Session:
                         self._handle, record, builtins.list(group), (timeout_ms, cancel)
                     )
                 except Error as error:
+                    if error.index >= 0:
+                        error.index += done
                     error.done = done + (error.done or 0)
                     raise
         return done
