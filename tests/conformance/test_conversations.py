@@ -155,6 +155,7 @@ def test_keys_are_told_apart(me: Session) -> None:
     assert [row["name"] for row in me.list("conversation")] == [f"{i}" for i in range(32)]
 
 
+@pytest.mark.needs("raw")
 def test_null_key_texts_are_empty(me: Session) -> None:
     """business_connection, name_space: NULL is ""."""
     me.put(conversation(1, business_connection=None, name_space=None, name="n"))
