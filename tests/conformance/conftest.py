@@ -41,6 +41,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--quick", action="store_true", help="leave out the cases marked slow")
 
 
+def _option(config: pytest.Config, name: str) -> Any:
+    """None where pytest was started above this folder, and so has not heard of the option."""
+    return config.getoption(name, default=None)
+
+
 # --- what to run through
 
 
@@ -81,9 +86,9 @@ def _built(name: str) -> Path:
 
 
 def _driver_kinds(config: pytest.Config) -> list[DriverKind]:
-    commands = dict(pair.split("=", 1) for pair in config.getoption("--driver-command"))
+    commands = dict(pair.split("=", 1) for pair in _option(config, "--driver-command") or ())
     kinds = []
-    for name in config.getoption("--driver") or ["python", "c", *commands]:
+    for name in _option(config, "--driver") or ["python", "c", *commands]:
         if name in commands:
             kinds.append(DriverKind(name, tuple(shlex.split(commands[name]))))
         elif name == "python":
@@ -96,12 +101,12 @@ def _driver_kinds(config: pytest.Config) -> list[DriverKind]:
 
 
 def _backend_kinds(config: pytest.Config) -> list[BackendKind]:
-    url, module = config.getoption("--backend-url"), config.getoption("--backend-module")
+    url, module = _option(config, "--backend-url"), _option(config, "--backend-module")
     if module and not url:
         raise pytest.UsageError("--backend-module needs --backend-url, such as 'jsonfile:{tmp}/db.json'")
     own = {url.split(":", 1)[0]: url} if url else URLS
     kinds = []
-    for name in config.getoption("--backend") or own:
+    for name in _option(config, "--backend") or own:
         if name not in own and name not in URLS:
             raise pytest.UsageError(f"no such back end: {name}; give its --backend-url")
         path = os.path.abspath(module) if module and name in own else None
@@ -172,7 +177,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = []
     for item in ours:
         reason = _lacks(item, available)
-        if reason is None and config.getoption("--quick") and item.get_closest_marker("slow"):
+        if reason is None and _option(config, "--quick") and item.get_closest_marker("slow"):
             reason = "--quick leaves out the slow"
         if reason:
             config.stash[NOT_APPLICABLE][reason] += 1
