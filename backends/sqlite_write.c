@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes: one transaction each.  A put reads the stored row, merges the operation into it in C, and stores
+ * the whole row, so that one statement a record serves every mask. */
+#include <stdlib.h>
+
+#include "sqlite.h"
+
+#define CONDITIONS (TGS_OP_IF_PRESENT | TGS_OP_IF_ABSENT | TGS_OP_IF_VERSION | TGS_OP_SAME_ACCOUNT)
+#define KNOWN_FLAGS (CONDITIONS | TGS_OP_REQUIRE | TGS_OP_REPLACE_ACCOUNT)
+
+const struct record_queries sqlite_record_queries[RECORDS] = {
+    [TGS_RECORD_SESSION] = {QUERY_GET_SESSION_DATA, QUERY_NONE, QUERY_PUT_SESSION_DATA,
+                            QUERY_DELETE_SESSION_DATA, QUERY_NONE, QUERY_DELETE_SESSION_DATA},
+    [TGS_RECORD_DC_AUTH] = {QUERY_GET_DC_AUTH, QUERY_LIST_DC_AUTH, QUERY_PUT_DC_AUTH, QUERY_DELETE_DC_AUTH,
+                            QUERY_PRUNE_DC_AUTH, QUERY_DELETE_DC_AUTHS},
+    [TGS_RECORD_PEER] = {QUERY_GET_PEER, QUERY_LIST_PEER, QUERY_PUT_PEER, QUERY_DELETE_PEER, QUERY_NONE,
+                         QUERY_DELETE_PEERS},
+    [TGS_RECORD_UPDATE_STATE] = {QUERY_GET_UPDATE_STATE, QUERY_LIST_UPDATE_STATE, QUERY_PUT_UPDATE_STATE,
+                                 QUERY_DELETE_UPDATE_STATE, QUERY_NONE, QUERY_DELETE_UPDATE_STATES},
+    [TGS_RECORD_DEDUP] = {QUERY_GET_DEDUP, QUERY_LIST_DEDUP, QUERY_PUT_DEDUP, QUERY_DELETE_DEDUP,
+                          QUERY_PRUNE_DEDUP, QUERY_DELETE_DEDUPS},
+    [TGS_RECORD_QUEUE_ITEM] = {QUERY_GET_QUEUE_ITEM, QUERY_LIST_QUEUE_ITEM, QUERY_PUT_QUEUE_ITEM,
+                               QUERY_DELETE_QUEUE_ITEM, QUERY_PRUNE_QUEUE_ITEM, QUERY_DELETE_QUEUE_ITEMS},
+    [TGS_RECORD_CONVERSATION] = {QUERY_GET_CONVERSATION, QUERY_LIST_CONVERSATION, QUERY_PUT_CONVERSATION,
+                                 QUERY_DELETE_CONVERSATION, QUERY_PRUNE_CONVERSATION,
+                                 QUERY_DELETE_CONVERSATIONS},
+    [TGS_RECORD_KV] = {QUERY_GET_KV, QUERY_LIST_KV, QUERY_PUT_KV, QUERY_DELETE_KV, QUERY_PRUNE_KV,
+                       QUERY_DELETE_KVS},
+};
+
+/* --- transactions ------------------------------------------------------------------------------- */
+
+tgs_status task_next_number(struct task *task, int64_t *number) {
+    if (!task->counter_read) {
+        struct statement *statement;
+        bool row = false;
+        tgs_status status = task_bind(task, QUERY_GET_COUNTER, 0, NULL, 0, &statement);
+        if (status == TGS_OK) status = task_step(task, statement, &row);
+        if (status != TGS_OK) return status;
+        if (!row) return task_fail(task, SQLITE_CORRUPT);
+        task->counter = sqlite3_column_int64(statement->handle, 0);
+        task->counter_read = true;
+        statement_reset(statement);
+    }
+    *number = ++task->counter;
+    return TGS_OK;
+}
+
+static tgs_status store_counter(struct task *task) {
+    if (!task->counter_read) return TGS_OK;
+    struct statement *statement;
+    tgs_status status = task_bind(task, QUERY_SET_COUNTER, 0, NULL, 0, &statement);
+    if (status == TGS_OK) status = task_bind_number(task, statement, ":value", task->counter);
+    return status == TGS_OK ? task_finish(task, statement) : status;
+}
+
+static tgs_status begin(struct task *task, bool durable) {
+    const struct store *store = task->connection->store;
+    enum synchronous synchronous = durable || store->full ? SYNCHRONOUS_FULL : SYNCHRONOUS_NORMAL;
+    tgs_status status = connection_set_synchronous(task->connection, synchronous, task->err);
+    return status == TGS_OK ? task_run(task, QUERY_BEGIN, 0, NULL, 0) : status;
+}
+
+/* A commit or rollback is not given up half-way.  Whether a commit that SQLite could not write or sync will
+ * be found again after a crash, nobody knows. */
+static tgs_status commit(struct task *task) {
+    task->connection->call = NULL;
+    struct statement *statement;
+    tgs_status status = task_bind(task, QUERY_COMMIT, 0, NULL, 0, &statement);
+    if (status != TGS_OK) return status;
+    int code = connection_step(task->connection, statement->handle);
+    statement_reset(statement);
+    if (code == SQLITE_DONE) return TGS_OK;
+    status = task_fail(task, code);
+    if ((code & 0xff) == SQLITE_IOERR && status != TGS_E_NO_SPACE) task->err->outcome = TGS_OUTCOME_UNKNOWN;
+    return status;
+}
+
+static void roll_back(struct task *task) {
+    task->connection->call = NULL;
+    if (sqlite3_get_autocommit(task->connection->db)) return; /* SQLite has done it */
+    tgs_error unused = {0};
+    struct task silent = *task;
+    silent.err = &unused; /* the first error counts; a failed rollback is repeated by the next one to write */
+    task_run(&silent, QUERY_ROLLBACK, 0, NULL, 0);
+}
+
+static tgs_status end(struct task *task, tgs_status status) {
+    if (status == TGS_OK) status = store_counter(task);
+    if (status == TGS_OK) status = commit(task);
+    if (status != TGS_OK) roll_back(task);
+    return status;
+}
+
+/* --- the session ------------------------------------------------------------------------------------ */
+
+struct registered {
+    bool purging, has_leases;
+};
+
+static tgs_status find_session(struct task *task, struct registered *registered) {
+    struct statement *statement;
+    bool row = false;
+    tgs_status status = task_bind(task, QUERY_GET_SESSION, 0, NULL, 0, &statement);
+    if (status == TGS_OK) status = task_step(task, statement, &row);
+    if (status != TGS_OK || !row) return status;
+    task->session_id = sqlite3_column_int64(statement->handle, 0);
+    registered->purging = sqlite3_column_int(statement->handle, 1);
+    registered->has_leases = sqlite3_column_int(statement->handle, 2);
+    statement_reset(statement);
+    return TGS_OK;
+}
+
+static tgs_status make_session(struct task *task) {
+    if (task->session_id) return TGS_OK;
+    int64_t number;
+    tgs_status status = task_next_number(task, &number);
+    if (status != TGS_OK) return status;
+    task->session_id = number;
+    return task_run(task, QUERY_ADD_SESSION, 0, NULL, 0);
+}
+
+/* --- leases ------------------------------------------------------------------------------------------- */
+
+/* Report the newest live lease of at least `mode` by `report`; TGS_OK if there is none. */
+static tgs_status report_holder(struct task *task, int32_t mode,
+                                tgs_status (*report)(tgs_error *err, const tgs_holder *holder)) {
+    struct statement *statement;
+    bool row = false;
+    tgs_status status = task_bind(task, QUERY_GET_HOLDER, 0, NULL, 0, &statement);
+    if (status == TGS_OK) status = task_bind_number(task, statement, ":mode", mode);
+    if (status == TGS_OK) status = task_step(task, statement, &row);
+    if (status != TGS_OK || !row) return status;
+    tgs_holder holder = {.size = sizeof holder,
+                         .token = task->write->token,
+                         .owner = statement_text(statement, 0),
+                         .host_name = statement_text(statement, 1),
+                         .pid = sqlite3_column_int64(statement->handle, 2),
+                         .since = sqlite3_column_int64(statement->handle, 3)};
+    status = report(task->err, &holder);
+    statement_reset(statement);
+    return status;
+}
+
+static tgs_status token_is_live(struct task *task, bool *live) {
+    struct statement *statement;
+    tgs_status status = task_bind(task, QUERY_GET_LEASE, 0, NULL, 0, &statement);
+    if (status == TGS_OK) status = task_bind_number(task, statement, ":token", task->write->token);
+    if (status == TGS_OK) status = task_step(task, statement, live);
+    if (status == TGS_OK) statement_reset(statement);
+    return status;
+}
+
+static tgs_status check_token(struct task *task, const struct registered *registered) {
+    bool live = false;
+    tgs_status status = task->write->token && registered->has_leases ? token_is_live(task, &live) : TGS_OK;
+    if (status != TGS_OK || live) return status;
+    if (registered->has_leases) status = report_holder(task, TGS_LEASE_EXCLUSIVE, sqlite_host->fenced);
+    if (status != TGS_OK || !task->write->token) return status;
+    tgs_holder nobody = {.size = sizeof nobody, .token = task->write->token};
+    return sqlite_host->fenced(task->err, &nobody);
+}
+
+static tgs_status lease_acquire(struct task *task, const tgs_op *op) {
+    int32_t in_the_way = op->action == TGS_LEASE_EXCLUSIVE ? TGS_LEASE_SHARED : TGS_LEASE_EXCLUSIVE;
+    tgs_status status = report_holder(task, in_the_way, sqlite_host->held);
+    int64_t token = 0;
+    if (status == TGS_OK) status = task_next_number(task, &token);
+    if (status == TGS_OK) status = task_run(task, QUERY_DELETE_LEASES, 0, NULL, 0); /* those that ran out */
+    struct statement *add;
+    if (status == TGS_OK) status = task_bind(task, QUERY_ADD_LEASE, 0, NULL, 0, &add);
+    if (status == TGS_OK) status = task_bind_number(task, add, ":token", token);
+    if (status == TGS_OK) status = task_bind_number(task, add, ":mode", op->action);
+    if (status == TGS_OK) status = task_bind_number(task, add, ":pid", op->pid);
+    if (status == TGS_OK) status = task_bind_number(task, add, ":expires", time_after(task->now, op->ttl_ms));
+    if (status == TGS_OK) status = task_bind_text(task, add, ":owner", op->owner);
+    if (status == TGS_OK) status = task_bind_text(task, add, ":host_name", op->host_name);
+    if (status == TGS_OK) status = task_finish(task, add);
+    if (status == TGS_OK) sqlite_host->result(task->sink, op->index, 1, 0, token);
+    return status;
+}
+
+/* That the lease is live was checked with the token. */
+static tgs_status lease_renew(struct task *task, const tgs_op *op) {
+    struct statement *renew;
+    tgs_status status = task_bind(task, QUERY_RENEW_LEASE, 0, NULL, 0, &renew);
+    if (status == TGS_OK) status = task_bind_number(task, renew, ":token", task->write->token);
+    if (status == TGS_OK)
+        status = task_bind_number(task, renew, ":expires", time_after(task->now, op->ttl_ms));
+    if (status == TGS_OK) status = task_finish(task, renew);
+    if (status == TGS_OK) sqlite_host->result(task->sink, op->index, 1, 0, task->write->token);
+    return status;
+}
+
+static tgs_status lease_release(struct task *task, const tgs_op *op) {
+    struct statement *release;
+    tgs_status status = task_bind(task, QUERY_DELETE_LEASE, 0, NULL, 0, &release);
+    if (status == TGS_OK) status = task_bind_number(task, release, ":token", task->write->token);
+    if (status == TGS_OK) status = task_finish(task, release);
+    if (status == TGS_OK) sqlite_host->result(task->sink, op->index, task_changes(task) > 0, 0, 0);
+    return status;
+}
+
+/* --- one row ----------------------------------------------------------------------------------------------
+ */
+
+/* The stored row, whose texts live until `statement` is reset; it is not reset if `found`. */
+static tgs_status load(struct task *task, enum query query, const tgs_op *op, union any_row *row,
+                       struct statement **statement, bool *found) {
+    tgs_status status = task_bind(task, query, op->record, op->row, 0, statement);
+    if (status == TGS_OK) status = task_step(task, *statement, found);
+    if (status != TGS_OK || !*found) return status;
+    status = task_decode(task, *statement, row);
+    if (status == TGS_OK) return TGS_OK;
+    statement_reset(*statement);
+    *found = false;
+    return status;
+}
+
+static bool condition_holds(const tgs_op *op, const union any_row *stored, bool found) {
+    if ((op->flags & TGS_OP_IF_PRESENT) && !found) return false;
+    if ((op->flags & TGS_OP_IF_ABSENT) && found) return false;
+    if (op->flags & TGS_OP_IF_VERSION) {
+        const tgs_conversation *wanted = op->row;
+        if (!found || stored->conversation.version != wanted->version) return false;
+    }
+    if ((op->flags & TGS_OP_SAME_ACCOUNT) && found && (stored->start.fields & TGS_SESSION_USER_ID)) {
+        const tgs_session_data *given = op->row;
+        if (stored->session.user_id != given->user_id) return false;
+    }
+    return true;
+}
+
+static tgs_status check_condition(struct task *task, const tgs_op *op, bool *holds) {
+    union any_row stored;
+    struct statement *statement;
+    bool found = false;
+    *holds = true;
+    if (!(op->flags & CONDITIONS)) return TGS_OK;
+    tgs_status status = load(task, sqlite_record_queries[op->record].get, op, &stored, &statement, &found);
+    if (status != TGS_OK) return status;
+    *holds = condition_holds(op, &stored, found);
+    if (found) statement_reset(statement);
+    if (*holds || !(op->flags & (TGS_OP_REQUIRE | TGS_OP_SAME_ACCOUNT))) return TGS_OK;
+    task->err->index = (int64_t)op->index;
+    return sqlite_host->fail(
+        task->err, TGS_E_CONFLICT, NULL,
+        op->flags & TGS_OP_SAME_ACCOUNT
+            ? "the session belongs to another user_id; replace the account or use another session"
+            : NULL);
+}
+
+/* Apply the masks.  `stored`: the row before, or NULL.  True if a raise found a larger stored value. */
+static bool merge(const struct task *task, const tgs_op *op, const void *stored, void *row) {
+    const struct layout *layout = &sqlite_layouts[op->record];
+    uint64_t had = stored ? ((const struct row_start *)stored)->fields : 0;
+    bool lower = false;
+    for (size_t i = 0; i < layout->n_fields; i++) {
+        const tgs_field *field = &layout->fields[i];
+        uint64_t bit = field->bit;
+        if (!bit) {
+            member_take(row, field, op->row);
+        } else if (op->raise & bit) {
+            bool larger = (had & bit) && *(const int64_t *)member_in(stored, field) >
+                                             *(const int64_t *)member_in(op->row, field);
+            member_take(row, field, larger ? stored : op->row);
+            lower |= larger;
+        } else if ((op->set & bit) || ((op->fill & bit) && !(had & bit))) {
+            member_take(row, field, op->row);
+        } else if ((op->stamp & bit) || ((op->stamp_new & bit) && !stored)) {
+            member_set_time(row, field, task->now);
+        } else if ((had & bit) && !(op->clear & bit)) {
+            member_take(row, field, stored);
+        }
+    }
+    if (layout->ttl && (op->set & layout->ttl->bit))
+        member_set_time(row, layout->expires,
+                        expiry_after(task->now, *(const int64_t *)member_in(op->row, layout->ttl)));
+    return lower;
+}
+
+static tgs_status drop_account(struct task *task) {
+    static const enum query queries[] = {QUERY_DELETE_PEERS, QUERY_DELETE_USERNAMES, QUERY_DELETE_PHONES,
+                                         QUERY_DELETE_UPDATE_STATES};
+    tgs_status status = TGS_OK;
+    for (size_t i = 0; status == TGS_OK && i < sizeof queries / sizeof *queries; i++) {
+        struct statement *statement;
+        status = task_bind(task, queries[i], 0, NULL, 0, &statement);
+        if (status == TGS_OK) status = task_bind_number(task, statement, ":limit", -1); /* none */
+        if (status == TGS_OK) status = task_finish(task, statement);
+    }
+    return status;
+}
+
+/* What a record needs beyond its row, before that is stored. */
+static tgs_status prepare_put(struct task *task, const tgs_op *op, const union any_row *stored,
+                              union any_row *row) {
+    switch (op->record) {
+    case TGS_RECORD_SESSION:
+        if (!(op->flags & TGS_OP_REPLACE_ACCOUNT) || !stored ||
+            !(stored->start.fields & TGS_SESSION_USER_ID) || !(op->set & TGS_SESSION_USER_ID) ||
+            stored->session.user_id == row->session.user_id)
+            return TGS_OK;
+        return drop_account(task);
+    case TGS_RECORD_PEER:
+        return peer_put_names(task, op, stored ? &stored->peer : NULL);
+    case TGS_RECORD_QUEUE_ITEM:
+        return queue_prepare_put(task, op, &row->queue_item);
+    case TGS_RECORD_CONVERSATION:
+        row->start.fields |= TGS_CONVERSATION_VERSION;
+        return task_next_number(task, &row->conversation.version);
+    default:
+        return TGS_OK;
+    }
+}
+
+/* Merge and store. */
+static tgs_status store_row(struct task *task, const tgs_op *op, const union any_row *stored) {
+    union any_row row;
+    row.start = (struct row_start){0};
+    uint32_t notes = merge(task, op, stored, &row) ? TGS_NOTE_LOWER : 0;
+    if (!stored) notes |= TGS_NOTE_NEW;
+    tgs_status status = prepare_put(task, op, stored, &row);
+    if (status == TGS_OK)
+        status = task_run(task, sqlite_record_queries[op->record].put, op->record, &row, row.start.fields);
+    if (status == TGS_OK && op->record == TGS_RECORD_QUEUE_ITEM)
+        status = queue_update_lane(task, row.start.fields & TGS_QUEUE_ITEM_LANE ? row.queue_item.lane
+                                                                                : (tgs_str){0});
+    if (status == TGS_OK)
+        sqlite_host->result(task->sink, op->index, 1, notes,
+                            op->record == TGS_RECORD_CONVERSATION ? row.conversation.version : 0);
+    return status;
+}
+
+/* Peers come in bulk, and a bulk of new ones needs no look at what is stored: try the insert first as
+ * long as the last peer was new. */
+static tgs_status add_new_peer(struct task *task, const tgs_op *op, bool *added) {
+    union any_row row;
+    row.start = (struct row_start){0};
+    merge(task, op, NULL, &row);
+    tgs_status status = task_run(task, QUERY_ADD_PEER, TGS_RECORD_PEER, &row, row.start.fields);
+    *added = status == TGS_OK && task_changes(task) > 0;
+    if (!*added) return status;
+    sqlite_host->result(task->sink, op->index, 1, TGS_NOTE_NEW, 0);
+    return peer_put_names(task, op, NULL);
+}
+
+static tgs_status put(struct task *task, const tgs_op *op) {
+    union any_row stored;
+    struct statement *statement;
+    bool done = false;
+    tgs_status status = make_session(task);
+    bool *expect_new = &task->connection->expect_new_peers;
+    if (status == TGS_OK && op->record == TGS_RECORD_PEER && *expect_new)
+        status = add_new_peer(task, op, &done);
+    if (status != TGS_OK || done) return status;
+    bool found = false;
+    status = load(task, sqlite_record_queries[op->record].get, op, &stored, &statement, &found);
+    if (op->record == TGS_RECORD_PEER) *expect_new = !found;
+    if (found && (op->record == TGS_RECORD_DEDUP || op->record == TGS_RECORD_QUEUE_ITEM))
+        sqlite_host->result(task->sink, op->index, 0, 0, 0); /* added by an earlier operation of this write */
+    else if (status == TGS_OK)
+        status = store_row(task, op, found ? &stored : NULL);
+    if (found) statement_reset(statement);
+    return status;
+}
+
+/* Without what goes with it. */
+static tgs_status delete_alone(struct task *task, const tgs_op *op) {
+    tgs_status status = task_run(task, sqlite_record_queries[op->record].delete, op->record, op->row, 0);
+    if (status == TGS_OK && op->record == TGS_RECORD_SESSION)
+        status = task_run(task, QUERY_DELETE_DC_AUTHS, 0, NULL, 0);
+    return status;
+}
+
+static tgs_status delete_row(struct task *task, const tgs_op *op, bool *was_there) {
+    union any_row stored;
+    struct statement *statement;
+    *was_there = false;
+    if (!task->session_id) return TGS_OK;
+    tgs_status status = load(task, sqlite_record_queries[op->record].get, op, &stored, &statement, was_there);
+    if (status == TGS_OK) status = delete_alone(task, op);
+    if (status == TGS_OK && *was_there && op->record == TGS_RECORD_PEER)
+        status = peer_drop_names(task, &stored.peer);
+    if (status == TGS_OK && *was_there && op->record == TGS_RECORD_QUEUE_ITEM)
+        status = queue_update_lane(task, stored.queue_item.lane);
+    if (*was_there) statement_reset(statement);
+    return status;
+}
+
+/* --- purge and prune
+ * ------------------------------------------------------------------------------------------ */
+
+/* Run one of the statements that delete at most `left` rows.  True: it found no more than that. */
+static tgs_status delete_some(struct task *task, enum query query, int64_t *left, int64_t *removed) {
+    if (query == QUERY_NONE || *left <= 0) return TGS_OK;
+    struct statement *statement;
+    tgs_status status = task_bind(task, query, 0, NULL, 0, &statement);
+    if (status == TGS_OK && sqlite3_bind_parameter_index(statement->handle, ":limit"))
+        status = task_bind_number(task, statement, ":limit", *left);
+    if (status == TGS_OK) status = task_finish(task, statement);
+    if (status != TGS_OK) return status;
+    *left -= task_changes(task);
+    *removed += task_changes(task);
+    return TGS_OK;
+}
+
+static tgs_status purge(struct task *task, const tgs_op *op) {
+    int64_t left = (int64_t)op->limit, removed = 0, names = 0;
+    tgs_status status = task_run(task, QUERY_MARK_PURGING, 0, NULL, 0);
+    for (int32_t record = TGS_RECORD_SESSION; status == TGS_OK && record <= TGS_RECORD_KV; record++)
+        status = delete_some(task, sqlite_record_queries[record].purge, &left, &removed);
+    if (status == TGS_OK) status = delete_some(task, QUERY_DELETE_USERNAMES, &left, &names);
+    if (status == TGS_OK) status = delete_some(task, QUERY_DELETE_PHONES, &left, &names);
+    bool ended = left > 0; /* nothing was left out */
+    if (status == TGS_OK && ended) status = task_run(task, QUERY_DELETE_LEASES_OF_SESSION, 0, NULL, 0);
+    if (status == TGS_OK && ended) status = task_run(task, QUERY_DELETE_SESSION, 0, NULL, 0);
+    if (status == TGS_OK) sqlite_host->result(task->sink, op->index, ended, 0, removed);
+    return status;
+}
+
+/* Peers not seen for too long, of all sessions. */
+static tgs_status prune_peers(struct task *task, int64_t age_ms, int64_t *left, int64_t *removed) {
+    struct statement *aged;
+    union any_row peer;
+    bool row = true;
+    tgs_status status = task_bind(task, QUERY_AGED_PEERS, TGS_RECORD_PEER, NULL, 0, &aged);
+    if (status == TGS_OK) status = task_bind_number(task, aged, ":seen_since", task->now - age_ms);
+    if (status == TGS_OK) status = task_bind_number(task, aged, ":limit", *left);
+    while (status == TGS_OK && (status = task_step(task, aged, &row)) == TGS_OK && row) {
+        task->session_id = sqlite3_column_int64(aged->handle, 0);
+        status = task_decode(task, aged, &peer);
+        if (status == TGS_OK) status = peer_drop_names(task, &peer.peer);
+        if (status == TGS_OK) status = task_run(task, QUERY_DELETE_PEER, TGS_RECORD_PEER, &peer, 0);
+        (*left)--;
+        (*removed)++;
+    }
+    if (status != TGS_OK && aged->handle) statement_reset(aged);
+    return status;
+}
+
+static tgs_status prune(struct task *task, const tgs_op *op) {
+    int64_t left = (int64_t)op->limit, removed = 0;
+    tgs_status status = TGS_OK;
+    for (int32_t record = TGS_RECORD_SESSION; status == TGS_OK && record <= TGS_RECORD_KV; record++)
+        status = delete_some(task, sqlite_record_queries[record].prune, &left, &removed);
+    if (status == TGS_OK && op->ttl_ms > 0 && left > 0)
+        status = prune_peers(task, op->ttl_ms, &left, &removed);
+    if (status == TGS_OK) sqlite_host->result(task->sink, op->index, left > 0, 0, removed);
+    return status;
+}
+
+/* --- carrying out
+ * ------------------------------------------------------------------------------------------------ */
+
+static const tgs_op *op_at(const tgs_write *write, size_t i) {
+    return (const tgs_op *)(const void *)((const char *)write->ops + i * write->stride);
+}
+
+static tgs_status carry_out(struct task *task, const tgs_op *op) {
+    bool was_there;
+    tgs_status status;
+    switch (op->tag) {
+    case TGS_OP_PUT:
+        return put(task, op);
+    case TGS_OP_DELETE:
+        status = delete_row(task, op, &was_there);
+        if (status == TGS_OK) sqlite_host->result(task->sink, op->index, was_there, 0, 0);
+        return status;
+    case TGS_OP_CLAIM:
+        return queue_claim(task, op);
+    case TGS_OP_SETTLE:
+        return queue_settle(task, op);
+    case TGS_OP_LEASE_ACQUIRE:
+        status = make_session(task);
+        return status == TGS_OK ? lease_acquire(task, op) : status;
+    case TGS_OP_LEASE_RENEW:
+        return lease_renew(task, op);
+    case TGS_OP_LEASE_RELEASE:
+        return lease_release(task, op);
+    case TGS_OP_PURGE:
+        return purge(task, op);
+    default:
+        return prune(task, op);
+    }
+}
+
+static bool is_known(const tgs_op *op) {
+    if (op->tag < TGS_OP_PUT || op->tag > TGS_OP_PRUNE || (op->flags & ~KNOWN_FLAGS)) return false;
+    if (op->tag == TGS_OP_SETTLE) return op->action >= TGS_SETTLE_ACK && op->action <= TGS_SETTLE_KILL;
+    if (op->tag != TGS_OP_PUT && op->tag != TGS_OP_DELETE) return true;
+    if (op->record < TGS_RECORD_SESSION || op->record > TGS_RECORD_KV) return false;
+    uint64_t bits = op->set | op->clear | op->raise | op->fill | op->stamp | op->stamp_new;
+    return (bits & ~sqlite_layouts[op->record].bits) == 0;
+}
+
+static tgs_status check_known(const tgs_write *write, tgs_error *err) {
+    for (size_t i = 0; i < write->n_ops; i++)
+        if (!is_known(op_at(write, i)))
+            return sqlite_host->fail(err, TGS_E_UNSUPPORTED, NULL,
+                                     "the sqlite back end does not know this operation");
+    return TGS_OK;
+}
+
+static tgs_status check_session(struct task *task) {
+    struct registered registered = {0};
+    int32_t tag = op_at(task->write, 0)->tag;
+    if (tag == TGS_OP_PRUNE) return TGS_OK;
+    tgs_status status = find_session(task, &registered);
+    if (status != TGS_OK) return status;
+    if (registered.purging && tag != TGS_OP_PURGE && tag != TGS_OP_LEASE_RELEASE)
+        return sqlite_host->fail(task->err, TGS_E_CONFLICT, NULL,
+                                 "the session is being purged; end that by purging it again");
+    if (tag == TGS_OP_LEASE_ACQUIRE || tag == TGS_OP_LEASE_RELEASE) return TGS_OK;
+    return check_token(task, &registered);
+}
+
+/* Conditions see the state before the write, so all are looked at before anything is changed. */
+static tgs_status carry_out_all(struct task *task, bool *skip) {
+    const tgs_write *write = task->write;
+    tgs_status status = check_session(task);
+    for (size_t i = 0; status == TGS_OK && i < write->n_ops; i++) {
+        bool holds;
+        status = check_condition(task, op_at(write, i), &holds);
+        skip[i] = !holds;
+    }
+    for (size_t i = 0; status == TGS_OK && i < write->n_ops; i++) {
+        const tgs_op *op = op_at(write, i);
+        if (skip[i])
+            sqlite_host->result(task->sink, op->index, 0, 0, 0);
+        else
+            status = carry_out(task, op);
+    }
+    return status;
+}
+
+static tgs_status write_by(struct connection *connection, const tgs_write *write, tgs_sink *sink,
+                           tgs_error *err) {
+    bool *skip = buffer_reserve(&connection->skips, write->n_ops * sizeof *skip);
+    if (!skip) return sqlite_host->fail(err, TGS_E_NOMEM, NULL, NULL);
+    struct task task = {
+        .connection = connection, .err = err, .sink = sink, .session = write->session, .write = write};
+    tgs_status status = begin(&task, write->durable);
+    if (status != TGS_OK) return status;
+    task.now = sqlite_host->now_ms();
+    return end(&task, carry_out_all(&task, skip));
+}
+
+tgs_status sqlite_write(void *self, const tgs_write *write, const tgs_backend_call *call, tgs_sink *sink,
+                        tgs_error *err) {
+    struct store *store = self;
+    struct connection *connection;
+    if (store->read_only) return sqlite_host->fail(err, TGS_E_READ_ONLY, NULL, NULL);
+    tgs_status status = check_known(write, err);
+    if (status == TGS_OK) status = pool_take_writer(store, call, &connection, err);
+    if (status != TGS_OK) return status;
+    status = write_by(connection, write, sink, err);
+    pool_give_back(connection);
+    return status;
+}
+
+/* The sync of the -wal that ends a commit covers all commits before it; storing the counter again makes it
+ * a commit that has something to write. */
+tgs_status write_barrier(struct store *store, const tgs_backend_call *call, tgs_error *err) {
+    struct connection *connection;
+    tgs_status status = pool_take_writer(store, call, &connection, err);
+    if (status != TGS_OK) return status;
+    struct task task = {.connection = connection, .err = err};
+    status = begin(&task, true);
+    if (status == TGS_OK) {
+        int64_t number;
+        status = end(&task, task_next_number(&task, &number));
+    }
+    pool_give_back(connection);
+    return status;
+}
