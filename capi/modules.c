@@ -52,12 +52,8 @@ static tgs_status add(const tgs_backend *backend, const char *from, tgs_error *e
     return TGS_OK;
 }
 
-#pragma weak sqlite_backend_entry
-#pragma weak memory_backend_entry
 static tgs_status add_builtin(tgs_error *err) {
     if (n_known) return TGS_OK;
-    if (!sqlite_backend_entry) return add(memory_backend_entry(TGS_BACKEND_ABI, &host), "memory", err);
-    if (!memory_backend_entry) return add(sqlite_backend_entry(TGS_BACKEND_ABI, &host), "sqlite", err);
     tgs_status status = add(sqlite_backend_entry(TGS_BACKEND_ABI, &host), "sqlite", err);
     return status == TGS_OK ? add(memory_backend_entry(TGS_BACKEND_ABI, &host), "memory", err) : status;
 }
@@ -125,7 +121,7 @@ static tgs_status search(tgs_str scheme, tgs_error *err) {
         try_folder(TGS_MODULE_DIR, strlen(TGS_MODULE_DIR), "", scheme, &status, err))
         return status;
     return error_set(err, TGS_E_UNSUPPORTED,
-                     "no back end for %.*s: is built in or found as tgstore-%.*s.so; see TGSTORE_MODULE_PATH",
+                     "no back end serves URLs that begin with %.*s:; a module tgstore-%.*s.so would, see TGSTORE_MODULE_PATH",
                      (int)scheme.len, scheme.ptr, (int)scheme.len, scheme.ptr);
 }
 
