@@ -18,18 +18,24 @@ struct entry {
 
 void table_setup(const tgs_host *the_host) {
     host = the_host;
-    if (getrandom(&hash_seed, sizeof hash_seed, GRND_NONBLOCK) < 0) hash_seed = (uint64_t)host->monotonic_ns();
+    if (getrandom(&hash_seed, sizeof hash_seed, GRND_NONBLOCK) < 0)
+        hash_seed = (uint64_t)host->monotonic_ns();
 }
 
 /* --- fields ------------------------------------------------------------------------------ */
 
 static size_t field_size(const tgs_field *field) {
     switch (field->type) {
-    case TGS_TYPE_I32: return sizeof(int32_t);
-    case TGS_TYPE_I64: return sizeof(int64_t);
-    case TGS_TYPE_TEXT: return sizeof(tgs_str);
-    case TGS_TYPE_BYTES: return sizeof(tgs_bytes);
-    default: return sizeof(const tgs_str *) + sizeof(size_t);
+    case TGS_TYPE_I32:
+        return sizeof(int32_t);
+    case TGS_TYPE_I64:
+        return sizeof(int64_t);
+    case TGS_TYPE_TEXT:
+        return sizeof(tgs_str);
+    case TGS_TYPE_BYTES:
+        return sizeof(tgs_bytes);
+    default:
+        return sizeof(const tgs_str *) + sizeof(size_t);
     }
 }
 
@@ -75,8 +81,10 @@ static uint32_t hash_key(const struct layout *layout, const void *data) {
     uint64_t hash = hash_seed;
     for (size_t i = 0; i < layout->key.n; i++) {
         const tgs_field *field = layout->key.fields[i];
-        if (field->type == TGS_TYPE_TEXT) hash = hash_text(hash, text_in(data, field));
-        else hash = mix(hash, (uint64_t)number_in(data, field));
+        if (field->type == TGS_TYPE_TEXT)
+            hash = hash_text(hash, text_in(data, field));
+        else
+            hash = mix(hash, (uint64_t)number_in(data, field));
     }
     return (uint32_t)mix(hash, hash_seed);
 }
@@ -157,7 +165,8 @@ static uint64_t order_prefix(const struct order_by *by, const void *data) {
     int64_t number = number_in(data, first);
     if (number < 0) return 0;
     if (number > 2) return UINT64_MAX;
-    uint64_t second = by->n > 1 && by->fields[1]->type == TGS_TYPE_I64 ? sortable(number_in(data, by->fields[1])) : 0;
+    uint64_t second =
+        by->n > 1 && by->fields[1]->type == TGS_TYPE_I64 ? sortable(number_in(data, by->fields[1])) : 0;
     return (uint64_t)number << 62 | second >> 2;
 }
 
@@ -195,13 +204,20 @@ static bool stands_before(const struct entry *entry, const struct place *place) 
     return order < 0 || (order == 0 && place->behind);
 }
 
+static bool begins_before(const struct leaf *leaf, const struct place *place) {
+    if (leaf->first != place->prefix) return leaf->first < place->prefix;
+    return stands_before(&leaf->entries[0], place);
+}
+
 /* The leaf a row at this place goes into: the last one that begins before it. */
 static size_t find_leaf(const struct order *order, const struct place *place) {
     size_t low = 0, high = order->n_leaves;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (stands_before(&order->leaves[middle].entries[0], place)) low = middle + 1;
-        else high = middle;
+        if (begins_before(&order->leaves[middle], place))
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low ? low - 1 : 0;
 }
@@ -210,8 +226,10 @@ static size_t find_index(const struct leaf *leaf, const struct place *place) {
     size_t low = 0, high = leaf->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (stands_before(&leaf->entries[middle], place)) low = middle + 1;
-        else high = middle;
+        if (stands_before(&leaf->entries[middle], place))
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }
@@ -247,6 +265,7 @@ static bool add_leaf(struct order *order, size_t at, uint32_t from) {
         struct leaf *before = &order->leaves[at - 1];
         leaf.count = before->count - from;
         memcpy(leaf.entries, before->entries + from, leaf.count * sizeof *leaf.entries);
+        leaf.first = leaf.entries[0].prefix;
         before->count = from;
     }
     memmove(order->leaves + at + 1, order->leaves + at, (order->n_leaves - at) * sizeof leaf);
@@ -296,6 +315,7 @@ static bool insert(struct table *table, size_t at, struct row *row) {
     struct entry *entry = &leaf->entries[cursor.index];
     memmove(entry + 1, entry, (leaf->count - cursor.index) * sizeof *entry);
     *entry = (struct entry){place.prefix, row};
+    if (cursor.index == 0) leaf->first = place.prefix;
     leaf->count++;
     return true;
 }
@@ -317,9 +337,11 @@ void table_order_remove(struct table *table, size_t at, const struct row *row) {
         host->release(leaf->entries);
         order->n_leaves--;
         memmove(leaf, leaf + 1, (order->n_leaves - cursor.leaf) * sizeof *leaf);
-    } else if (leaf->count <= leaf->capacity / 4) {
-        (void)resize_leaf(leaf, leaf->capacity / 2); /* gives memory back; no harm if it can't */
+        return;
     }
+    leaf->first = leaf->entries[0].prefix;
+    if (leaf->count <= leaf->capacity / 4)
+        (void)resize_leaf(leaf, leaf->capacity / 2); /* gives memory back; no harm if it can't */
 }
 
 static void order_clear(struct order *order) {
@@ -358,8 +380,16 @@ struct row *table_find(const struct table *table, const void *data) {
     if (!table->n_rows) return NULL;
     uint32_t hash = hash_key(table->layout, data);
     for (struct row *row = *bucket_of(table, hash); row; row = row->next)
-        if (row->hash == hash && !row->gone && order_compare(&table->layout->key, row_data(row), data) == 0) return row;
+        if (row->hash == hash && !row->gone && order_compare(&table->layout->key, row_data(row), data) == 0)
+            return row;
     return NULL;
+}
+
+/* The pointer of the chain that points to the row. */
+static struct row **chain_link(const struct table *table, const struct row *row) {
+    struct row **at = bucket_of(table, row->hash);
+    while (*at != row) at = &(*at)->next;
+    return at;
 }
 
 static void hash_insert(struct table *table, struct row *row) {
@@ -406,10 +436,37 @@ bool table_link(struct table *table, struct row *row) {
 void table_unlink(struct table *table, struct row *row) {
     for (size_t order = 0; order < TABLE_ORDERS; order++)
         if (table->orders[order].n_leaves) table_order_remove(table, order, row);
-    struct row **at = bucket_of(table, row->hash);
-    while (*at != row) at = &(*at)->next;
-    *at = row->next;
+    *chain_link(table, row) = row->next;
     table->n_rows--;
+}
+
+/* Whether both versions belong in one place of an order. */
+static bool same_place(const struct layout *layout, size_t order, const struct row *old,
+                       const struct row *new) {
+    return order_compare(&layout->orders[order], row_data(old), row_data(new)) == 0;
+}
+
+bool table_replace(struct table *table, struct row *old, struct row *new) {
+    const struct layout *layout = table->layout;
+    uint32_t member = layout->member_of(layout, row_data(old));
+    if (member != layout->member_of(layout, row_data(new))) return false;
+    for (size_t order = 0; order < TABLE_ORDERS; order++)
+        if ((member >> order & 1) && !same_place(layout, order, old, new)) return false;
+    for (size_t order = 0; order < TABLE_ORDERS; order++) {
+        struct cursor cursor;
+        if ((member >> order & 1) && find_row(table, order, old, &cursor))
+            table->orders[order].leaves[cursor.leaf].entries[cursor.index].row = new;
+    }
+    struct row **at = chain_link(table, old);
+    new->next = old->next;
+    *at = new;
+    return true;
+}
+
+void table_prefetch(const struct table *table, const void *data, int step) {
+    if (!table->n_rows) return;
+    struct row **bucket = bucket_of(table, hash_key(table->layout, data));
+    __builtin_prefetch(step == 0 ? (const void *)bucket : (const void *)*bucket);
 }
 
 void table_clear(struct table *table) {

@@ -34,9 +34,10 @@ struct layout {
     const tgs_field *fields;
     size_t n_fields;
     size_t row_size;
-    uint64_t bits; /* all bits of the fields */
+    uint64_t bits;                              /* all bits of the fields */
     const tgs_field *owned[TABLE_OWNED_FIELDS]; /* texts and blobs; a list of texts comes first */
     size_t n_owned;
+    const tgs_field *deadline; /* what the record's duration becomes: expires or due; or NULL */
     struct order_by key;
     struct order_by orders[TABLE_ORDERS];
     uint32_t (*member_of)(const struct layout *layout, const void *data); /* bit i: stands in orders[i] */
@@ -52,6 +53,7 @@ struct row {
 
 struct leaf {
     struct entry *entries;
+    uint64_t first; /* prefix of the first entry */
     uint32_t count, capacity;
 };
 
@@ -81,7 +83,9 @@ static inline struct row_beginning *row_beginning(void *data) { return data; }
 static inline bool has_field(const void *data, uint64_t bit) {
     return (((const struct row_beginning *)data)->fields & bit) != 0;
 }
-static inline void *field_at(const void *data, const tgs_field *field) { return (char *)data + field->offset; }
+static inline void *field_at(const void *data, const tgs_field *field) {
+    return (char *)data + field->offset;
+}
 void field_copy(const tgs_field *field, void *to, const void *from);
 static inline bool same_text(tgs_str a, tgs_str b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
@@ -97,6 +101,11 @@ struct row *table_find(const struct table *table, const void *data);
 /* Both versions of a row may be linked at once.  False: out of memory, nothing has changed. */
 bool table_link(struct table *table, struct row *row);
 void table_unlink(struct table *table, struct row *row);
+/* Put `new` into the place of `old`, which has the same key.  False: they stand in different
+ * places of some order, nothing has changed.  Never fails for want of memory. */
+bool table_replace(struct table *table, struct row *old, struct row *new);
+/* Ask for what table_find will need; call with step 0 for all keys, then with step 1. */
+void table_prefetch(const struct table *table, const void *data, int step);
 /* Put a linked row into one more order, or take it out.  Repeating is harmless. */
 bool table_order_insert(struct table *table, size_t order, struct row *row);
 void table_order_remove(struct table *table, size_t order, const struct row *row);

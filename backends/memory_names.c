@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Usernames and phones.  Who owns a name is told by one row of TABLE_USERNAME or TABLE_PHONE; the
+ * lists that peers show never hold a name of another's. */
+#include "memory.h"
+
+struct names {
+    const tgs_str *texts;
+    size_t n;
+};
+
+static struct names names_of(const tgs_peer *peer, int table) {
+    if (table == TABLE_USERNAME) return (struct names){peer->usernames, peer->n_usernames};
+    return (struct names){&peer->phone, peer->phone.ptr ? 1 : 0};
+}
+
+static uint64_t bit_of(int table) { return table == TABLE_USERNAME ? TGS_PEER_USERNAMES : TGS_PEER_PHONE; }
+
+static char fold(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+
+static bool folds_to(tgs_str shown, tgs_str folded) {
+    if (shown.len != folded.len) return false;
+    for (size_t i = 0; i < shown.len; i++)
+        if (fold(shown.ptr[i]) != folded.ptr[i]) return false;
+    return true;
+}
+
+static struct row *find_shown(const struct table *table, tgs_str shown) {
+    char folded[TGS_MAX_KEY_BYTES];
+    if (shown.len > sizeof folded) return NULL;
+    for (size_t i = 0; i < shown.len; i++) folded[i] = fold(shown.ptr[i]);
+    return table_find(table, &(struct name){.name = {folded, shown.len}});
+}
+
+/* Forget the names of a peer, but those in `kept`. */
+static tgs_status forget(struct step *step, int table, const tgs_peer *peer, struct names kept) {
+    struct table *owners = &step->session->tables[table];
+    struct names names = names_of(peer, table);
+    tgs_status status = TGS_OK;
+    for (size_t i = 0; status == TGS_OK && i < names.n; i++) {
+        size_t k = 0;
+        while (k < kept.n && !folds_to(names.texts[i], kept.texts[k])) k++;
+        struct row *row = k < kept.n ? NULL : find_shown(owners, names.texts[i]);
+        if (row) status = memory_change(step, owners, row, NULL);
+    }
+    return status;
+}
+
+tgs_status memory_forget_names(struct step *step, int table, const tgs_peer *peer) {
+    return forget(step, table, peer, (struct names){0});
+}
+
+static void strike_phone(tgs_peer *peer) {
+    peer->phone = (tgs_str){0};
+    peer->fields &= ~(uint64_t)TGS_PEER_PHONE;
+}
+
+static void strike_username(tgs_peer *peer, tgs_str folded) {
+    tgs_str *list = (tgs_str *)peer->usernames; /* the row's own copy */
+    size_t n = 0;
+    for (size_t i = 0; i < peer->n_usernames; i++)
+        if (!folds_to(list[i], folded)) list[n++] = list[i];
+    peer->n_usernames = n;
+    if (n) return;
+    peer->usernames = NULL;
+    peer->fields &= ~(uint64_t)TGS_PEER_USERNAMES;
+}
+
+/* Strike a name from the list of its owner. */
+static tgs_status take_from(struct step *step, int table, const struct name *name) {
+    struct table *peers = &step->session->tables[TGS_RECORD_PEER];
+    struct row *row = table_find(peers, &(tgs_peer){.kind = name->kind, .id = name->id});
+    if (!row) return TGS_OK;
+    struct row *new = row_new(peers->layout, row_data(row));
+    if (!new) return memory_exhausted(step);
+    if (table == TABLE_PHONE)
+        strike_phone(row_data(new));
+    else
+        strike_username(row_data(new), name->name);
+    return memory_change(step, peers, row, new);
+}
+
+static tgs_status take_name(struct step *step, int table, const tgs_peer *peer, tgs_str folded,
+                            int64_t seen_at) {
+    struct table *owners = &step->session->tables[table];
+    struct name name = {folded, peer->id, seen_at, peer->kind};
+    struct row *row = table_find(owners, &name);
+    const struct name *owner = row ? row_data(row) : &name;
+    tgs_status status = TGS_OK;
+    if (owner->id != peer->id || owner->kind != peer->kind) status = take_from(step, table, owner);
+    return status == TGS_OK ? memory_store(step, owners, row, &name) : status;
+}
+
+tgs_status memory_own_names(struct step *step, const tgs_op *op, int table, const tgs_peer *old) {
+    const tgs_peer *peer = op->row;
+    if (!((op->set | op->clear) & bit_of(table))) return TGS_OK;
+    struct names given = {0};
+    if (op->set & bit_of(table)) given = names_of(peer, table);
+    if (given.n && table == TABLE_USERNAME) given.texts = op->folded;
+    tgs_status status = old ? forget(step, table, old, given) : TGS_OK;
+    int64_t seen_at = op->set & TGS_PEER_SEEN_AT ? peer->seen_at : step->now;
+    for (size_t i = 0; status == TGS_OK && i < given.n; i++)
+        status = take_name(step, table, peer, given.texts[i], seen_at);
+    return status;
+}
