@@ -947,8 +947,9 @@ TGS_API void tgs_batch_free(tgs_batch *batch); /* nullable */
  *      mtgo              mtgo-labs/storage sqlite export, 364 characters   yes   yes
  *      mtgo-2            mtgo before v0.16, Telethon's with api_id         yes   yes
  *      gramjs            GramJS and teleproto StringSession                yes   no
- *      telethon-sqlite   Telethon .session file, schema 1 to 8             yes   no
- *      pyrogram-sqlite   .session file of Pyrogram and its forks           yes   no
+ *      telethon-sqlite   Telethon .session file, schema 1 to 8             yes   7
+ *      pyrogram-sqlite   .session file of Pyrogram and its forks           yes   3
+ *      kurigram-sqlite   Kurigram's; read as pyrogram-sqlite               yes   7
  *      pyrogram-json     Pyrogram before 0.15                              yes   no
  *
  * Reading a file leaves it and its folder byte for byte as they were, sees the
@@ -996,6 +997,15 @@ TGS_API const tgs_rows *tgs_snapshot_rows(const tgs_snapshot *snapshot, int32_t 
  *          UNSUPPORTED (not a format that can be written), NOT_FOUND (no auth key) */
 TGS_API tgs_status tgs_snapshot_to_text(const tgs_snapshot *snapshot, tgs_str format, const tgs_option *options,
                                         size_t n_options, tgs_text **out, tgs_error *err);
+
+/** Write as a new session file, mode 0600, that is there as a whole or not at all.  Peers
+ *  whose access hash is not known are left out.  [io]
+ *
+ *  In:   format, options  as in tgs_snapshot_to_text, but formats that end in -sqlite
+ *  Errors: the same, and CONFLICT (the file exists) */
+TGS_API tgs_status tgs_snapshot_to_file(const tgs_snapshot *snapshot, tgs_str format, tgs_str path,
+                                        const tgs_option *options, size_t n_options, const tgs_call *call,
+                                        tgs_error *err);
 
 /** Merge into a session: first the account's own record, auth keys and kv in one step,
  *  then peers and update states by tgs_load.  [io]

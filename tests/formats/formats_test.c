@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -259,6 +260,95 @@ static void super_journal_is_named(void **state) {
     assert_false(journal_super_name(&journal, name, sizeof name));
 }
 
+/* --- written files ---------------------------------------------------------------------------- */
+
+static tgs_snapshot *read_snapshot(const char *path) {
+    tgs_error err;
+    tgs_snapshot *snapshot;
+    if (tgs_snapshot_from_file(str(path), &snapshot, NULL, &err) != TGS_OK) fail_msg("%s: %s", path, err.message);
+    return snapshot;
+}
+
+static void assert_fields_equal(const tgs_field *field, const char *a, const char *b) {
+    if (field->type == TGS_TYPE_I32) assert_int_equal(*(const int32_t *)a, *(const int32_t *)b);
+    if (field->type == TGS_TYPE_I64) assert_int_equal(*(const int64_t *)a, *(const int64_t *)b);
+    if (field->type != TGS_TYPE_TEXT && field->type != TGS_TYPE_BYTES) return;
+    const tgs_str *x = (const tgs_str *)a, *y = (const tgs_str *)b;
+    assert_int_equal(x->len, y->len);
+    if (x->len) assert_memory_equal(x->ptr, y->ptr, x->len);
+}
+
+static void assert_rows_equal(const tgs_snapshot *a, const tgs_snapshot *b, int32_t record) {
+    const tgs_rows *left = tgs_snapshot_rows(a, record), *right = tgs_snapshot_rows(b, record);
+    size_t n, stride;
+    const tgs_field *fields = tgs_record_fields(record, &n, NULL);
+    assert_int_equal(tgs_rows_count(left), tgs_rows_count(right));
+    const char *x = tgs_rows_data(left, &stride), *y = tgs_rows_data(right, &stride);
+    for (size_t i = 0; i < tgs_rows_count(left); i++, x += stride, y += stride) {
+        assert_int_equal(*(const uint64_t *)x, *(const uint64_t *)y);
+        for (size_t f = 0; f < n; f++)
+            if (!fields[f].bit || (*(const uint64_t *)x & fields[f].bit))
+                assert_fields_equal(&fields[f], x + fields[f].offset, y + fields[f].offset);
+    }
+}
+
+static void written_file_holds_what_was_read(void **state) {
+    (void)state;
+    static const struct {
+        const char *from, *format;
+    } cases[] = {
+        {"telethon/1.45.0-main.session", "telethon-sqlite"}, {"telethon/0.18.0-main.session", "telethon-sqlite"},
+        {"telethon/1.45.0-test.session", "telethon-sqlite"}, {"telethon/1.45.0-wal.session", "telethon-sqlite"},
+        {"pyrogram/2.0.106-main.session", "pyrogram-sqlite"}, {"pyrogram/2.0.106-bot.session", "pyrogram-sqlite"},
+        {"kurigram/2.2.26-main.session", "kurigram-sqlite"}, {"kurigram/2.2.26-test.session", "kurigram-sqlite"},
+        {"odd/kurigram-typecase.session", "kurigram-sqlite"},
+    };
+    const int32_t records[] = {TGS_RECORD_SESSION, TGS_RECORD_PEER, TGS_RECORD_UPDATE_STATE, TGS_RECORD_KV};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char from[512];
+        tgs_error err;
+        struct stat info;
+        snprintf(from, sizeof from, "%s/%s", FIXTURES, cases[i].from);
+        const char *path = in_folder("written.session");
+        tgs_snapshot *before = read_snapshot(from);
+        assert_int_equal(tgs_snapshot_to_file(before, str(cases[i].format), str(path), NULL, 0, NULL, &err), TGS_OK);
+        assert_int_equal(stat(path, &info), 0);
+        assert_int_equal(info.st_mode & 0777, 0600);
+        assert_int_equal(info.st_nlink, 1);
+        tgs_snapshot *after = read_snapshot(path);
+        for (size_t r = 0; r < COUNT(records); r++) assert_rows_equal(before, after, records[r]);
+        assert_int_equal(tgs_snapshot_note_count(after), 0);
+        assert_int_equal(tgs_snapshot_to_file(before, str(cases[i].format), str(path), NULL, 0, NULL, &err),
+                         TGS_E_CONFLICT);
+        tgs_snapshot_free(before);
+        tgs_snapshot_free(after);
+        unlink(path);
+    }
+}
+
+static void file_that_lacks_a_value_is_not_written(void **state) {
+    (void)state;
+    char from[512];
+    tgs_error err;
+    snprintf(from, sizeof from, "%s/telethon/1.45.0-main.session", FIXTURES);
+    tgs_snapshot *snapshot = read_snapshot(from);
+    const tgs_str path = str(in_folder("lacking.session"));
+    const tgs_option bot = {TGS_STR("is_bot"), TGS_STR("0")};
+    assert_int_equal(tgs_snapshot_to_file(snapshot, str("pyrogram-sqlite"), path, NULL, 0, NULL, &err), TGS_E_INVALID);
+    assert_non_null(strstr(err.message, "is_bot"));
+    assert_int_equal(access(path.ptr, F_OK), -1);
+    assert_int_equal(tgs_snapshot_to_file(snapshot, str("pyrogram-sqlite"), path, &bot, 1, NULL, &err), TGS_OK);
+    unlink(path.ptr);
+    assert_int_equal(tgs_snapshot_to_file(snapshot, str("tdata"), path, NULL, 0, NULL, &err), TGS_E_UNSUPPORTED);
+    assert_int_equal(tgs_snapshot_to_file(snapshot, str("telethon-sqlite"), str("/nowhere/x"), NULL, 0, NULL, &err),
+                     TGS_E_UNAVAILABLE);
+    tgs_snapshot_free(snapshot);
+    snprintf(from, sizeof from, "%s/telethon/1.45.0-loggedout.session", FIXTURES);
+    snapshot = read_snapshot(from);
+    assert_int_equal(tgs_snapshot_to_file(snapshot, str("telethon-sqlite"), path, NULL, 0, NULL, &err), TGS_NOT_FOUND);
+    tgs_snapshot_free(snapshot);
+}
+
 /* --- bad input ------------------------------------------------------------------------------ */
 
 static void assert_documented(tgs_status status, const tgs_error *err) {
@@ -435,6 +525,8 @@ int main(void) {
         cmocka_unit_test(committed_frames_of_a_wal_are_laid_over),
         cmocka_unit_test(hot_journal_is_rolled_back),
         cmocka_unit_test(super_journal_is_named),
+        cmocka_unit_test(written_file_holds_what_was_read),
+        cmocka_unit_test(file_that_lacks_a_value_is_not_written),
         cmocka_unit_test(every_truncation_of_a_file_is_refused),
         cmocka_unit_test(no_changed_byte_crashes_a_reader),
         cmocka_unit_test(no_length_of_a_string_crashes_the_reader),
