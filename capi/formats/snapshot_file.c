@@ -132,7 +132,7 @@ TGS_API tgs_status tgs_snapshot_to_file(const tgs_snapshot *snapshot, tgs_str fo
     if (status == TGS_OK) status = session_with_options(snapshot, options, n_options, &writer.session, err);
     if (status != TGS_OK) return status;
     if (!path.len) return error_set(err, TGS_E_INVALID, "path is empty");
-    if (!(writer.session.fields & TGS_SESSION_AUTH_KEY) || !writer.session.auth_key.len) return TGS_NOT_FOUND;
+    if (!(writer.session.fields & TGS_SESSION_AUTH_KEY) || !writer.session.auth_key.len) return error_set_native(err, TGS_NOT_FOUND, NULL, NULL);
     memcpy(name, path.ptr, path.len);
     name[path.len] = '\0';
     return write_file(&writer, format, name);

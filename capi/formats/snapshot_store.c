@@ -63,7 +63,7 @@ static tgs_status read_own_record(tgs_session *session, tgs_rows *to, struct ste
     tgs_status status = tgs_get(session, TGS_RECORD_SESSION, &key, 1, sizeof key, &found, next_step(steps), err);
     if (status == TGS_OK) {
         tgs_rows_row(found, 0, &key, sizeof key);
-        status = key.flags & TGS_ROW_FOUND ? rows_append(to, &key, err) : TGS_NOT_FOUND;
+        status = key.flags & TGS_ROW_FOUND ? rows_append(to, &key, err) : error_set_native(err, TGS_NOT_FOUND, NULL, NULL);
     }
     tgs_rows_free(found);
     return status;

@@ -457,7 +457,7 @@ TGS_API tgs_status tgs_snapshot_to_text(const tgs_snapshot *snapshot, tgs_str fo
     uint8_t address[16] = {0};
     tgs_status status = session_with_options(snapshot, options, n_options, &session, err);
     if (status != TGS_OK) return status;
-    if (!(session.fields & TGS_SESSION_AUTH_KEY) || session.auth_key.len != AUTH_KEY_BYTES) return TGS_NOT_FOUND;
+    if (!(session.fields & TGS_SESSION_AUTH_KEY) || session.auth_key.len != AUTH_KEY_BYTES) return error_set_native(err, TGS_NOT_FOUND, NULL, NULL);
     if (layout_has(layout, IPV4)) {
         int family;
         status = session_numeric_address(&session, address, &family, err);

@@ -226,7 +226,7 @@ REFUSALS = {
     "damaged/magic.session": (tgstore.CorruptError, "cut off or damaged"),
     "damaged/text.session": (tgstore.InvalidError, "a text, but no session"),
     "damaged/trunc-header.session": (tgstore.CorruptError, "cut off or damaged"),
-    "damaged/trunc-page.session": (tgstore.CorruptError, "is damaged"),
+    "damaged/trunc-page.session": (tgstore.CorruptError, "cut off inside a page"),
     "damaged/trunc-whole-pages.session": (tgstore.CorruptError, "is damaged"),
     "damaged/zeros.session": (tgstore.CorruptError, "all zero"),
 }
