@@ -85,8 +85,11 @@ void store_release(tgs_store *store) {
     free(store);
 }
 
-static void name_backend(tgs_error *err, const tgs_backend *backend) {
+/* A back end failed: say which, and give a message if it gave none. */
+static tgs_status blame(tgs_error *err, tgs_status status, const tgs_backend *backend) {
+    if (!err->code) error_set_native(err, status, NULL, NULL);
     snprintf(err->backend, sizeof err->backend, "%s", backend->name);
+    return status;
 }
 
 static tgs_status open_backend(tgs_store *store, const struct url *url, const struct limits *limits, tgs_error *err) {
@@ -99,8 +102,7 @@ static tgs_status open_backend(tgs_store *store, const struct url *url, const st
                              .options = url->options,
                              .n_options = url->n_options};
     status = store->backend->open(&open, &limits->backend, &store->self, &store->capabilities, err);
-    if (status != TGS_OK) name_backend(err, store->backend);
-    return status;
+    return status == TGS_OK ? TGS_OK : blame(err, status, store->backend);
 }
 
 TGS_API tgs_status tgs_store_open(tgs_str url_text, const tgs_option *options, size_t n_options, tgs_store **out,
@@ -218,8 +220,7 @@ tgs_status store_read(struct entry *entry, tgs_query *query, tgs_sink *sink) {
     tgs_store *store = entry->store;
     query->size = sizeof *query;
     tgs_status status = store->backend->read(store->self, query, &entry->limits.backend, sink, entry->err);
-    if (status != TGS_OK) name_backend(entry->err, store->backend);
-    return status;
+    return status == TGS_OK ? TGS_OK : blame(entry->err, status, store->backend);
 }
 
 tgs_status store_read_rows(struct entry *entry, tgs_query *query, int32_t record, size_t limit, tgs_rows **out) {
@@ -246,8 +247,7 @@ tgs_status store_write(struct entry *entry, const tgs_session *session, const tg
                        .n_ops = n_ops,
                        .stride = sizeof *ops};
     tgs_status status = store->backend->write(store->self, &write, &entry->limits.backend, sink, entry->err);
-    if (status != TGS_OK) name_backend(entry->err, store->backend);
-    return status;
+    return status == TGS_OK ? TGS_OK : blame(entry->err, status, store->backend);
 }
 
 tgs_status store_write_one(struct entry *entry, const tgs_session *session, const tgs_op *op, tgs_sink *sink) {
@@ -265,7 +265,7 @@ static tgs_status call_simple(tgs_store *store, size_t offset, const tgs_call *c
     simple_call function;
     memcpy(&function, (const char *)store->backend + offset, sizeof function);
     if (function) status = function(store->self, &entry.limits.backend, entry.err);
-    if (status != TGS_OK) name_backend(entry.err, store->backend);
+    if (status != TGS_OK) blame(entry.err, status, store->backend);
     entry_leave(&entry);
     return status;
 }
@@ -288,7 +288,7 @@ TGS_API tgs_status tgs_backup(tgs_store *store, tgs_str path, const tgs_call *ca
                            store->backend->name);
     else if (status == TGS_OK)
         status = store->backend->backup(store->self, path, &entry.limits.backend, entry.err);
-    if (status != TGS_OK) name_backend(entry.err, store->backend);
+    if (status != TGS_OK) blame(entry.err, status, store->backend);
     entry_leave(&entry);
     return status;
 }
