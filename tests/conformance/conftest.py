@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from api import Session, Store  # noqa: E402
-from driver import Driver, InProcess, Subprocess  # noqa: E402
+from driver import Driver, Failure, InProcess, Subprocess  # noqa: E402
 
 URLS = {"memory": "memory:", "sqlite": "sqlite:{tmp}/store.db"}
 NOT_APPLICABLE = pytest.StashKey[Counter[str]]()
@@ -120,13 +120,15 @@ def _probe(driver: DriverKind, backends: list[BackendKind]) -> dict[str, frozens
         try:
             running = driver.start(Path(folder))
         except ImportError as failure:
-            message = f"driver {driver.name}: {failure}; build the binding and set PYTHONPATH"
-            raise pytest.UsageError(message) from failure
+            raise pytest.UsageError(f"driver {driver.name}: {failure}; run the tests with script/test") from failure
         found = {"": running.features | ({"root"} if os.geteuid() == 0 else set())}
         for backend in backends:
-            if backend.module:
-                running.request("load_backend", path=backend.module)
-            store = Store.open(running, backend.url.format(tmp=folder))
+            try:
+                if backend.module:
+                    running.request("load_backend", path=backend.module)
+                store = Store.open(running, backend.url.format(tmp=folder))
+            except Failure as failure:
+                raise pytest.UsageError(f"back end {backend.name}: {failure}") from failure
             found[backend.name] = found[""] | store.capabilities | {backend.name}
             if backend.has_files:
                 found[backend.name] |= {"files"}
