@@ -218,7 +218,10 @@ tgs_status connection_open(struct store *store, const tgs_backend_call *call, st
     tgs_status status = open_once(store, call, false, out, err);
     bool refused = status == TGS_E_AUTH || status == TGS_E_READ_ONLY || status == TGS_E_UNAVAILABLE;
     if (!store->read_only || !refused) return status;
-    if (!file_has_wal(store)) return open_once(store, call, true, out, err);
+    if (!file_has_wal(store)) {
+        *err = (tgs_error){.index = -1}; /* the refusal is no failure of the call */
+        return open_once(store, call, true, out, err);
+    }
     char message[sizeof err->message];
     snprintf(message, sizeof message,
              "%s-wal holds newer data, which can't be read without the right to write to the "
