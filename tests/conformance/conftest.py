@@ -217,7 +217,7 @@ class Backend:
 
     def __init__(self, kind: BackendKind, driver_kind: DriverKind, driver: Driver, folder: Path):
         self.kind, self.driver, self.folder = kind, driver, folder
-        self._driver_kind = driver_kind
+        self.driver_kind = driver_kind
         self._spawned: list[Subprocess] = []
         self.url = kind.url.format(tmp=folder)
 
@@ -233,7 +233,7 @@ class Backend:
     def spawn(self, **how: Any) -> Subprocess:
         """A process of its own with the same driver, for cases about two of them, and about their death."""
         stderr = self.folder / f"driver-{len(self._spawned)}.stderr"
-        driver = Subprocess(list(self._driver_kind.program), stderr, **how)
+        driver = Subprocess(list(self.driver_kind.program), stderr, **how)
         self._spawned.append(driver)
         if self.kind.module:
             driver.request("load_backend", path=self.kind.module)
@@ -261,6 +261,16 @@ def backend(backend_kind: BackendKind, driver_kind: DriverKind, driver: Driver, 
     under_test = Backend(backend_kind, driver_kind, driver, tmp_path)
     yield under_test
     under_test.end()
+
+
+@pytest.fixture
+def backend_in_the_open(backend: Backend) -> Iterator[Backend]:
+    """In a folder that another user can reach, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        elsewhere = Backend(backend.kind, backend.driver_kind, backend.driver, Path(folder))
+        yield elsewhere
+        elsewhere.end()
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ class Driver:
 class Subprocess(Driver):
     """A driver that is a program and speaks JSON lines."""
 
-    def __init__(self, command: list[str], stderr: Path, *, user: int | None = None, env: dict[str, str] | None = None):
+    def __init__(self, command: list[str], stderr: Path, *, env: dict[str, str] | None = None):
         self._stderr_path = stderr
         with open(stderr, "ab") as stderr_file:
             self._process = subprocess.Popen(
@@ -68,9 +68,6 @@ class Subprocess(Driver):
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr_file,
-                user=user,
-                group=user,
-                extra_groups=None if user is None else [],
                 env={**os.environ, **(env or {})},
             )
         self._ids = itertools.count()

@@ -209,7 +209,12 @@ class PythonDriver:
     # --- stores
 
     def op_hello(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"driver": "python", "features": ["threads", "fork"]}
+        return {"driver": "python", "features": ["threads", "fork", "become"]}
+
+    def op_become(self, request: dict[str, Any]) -> None:
+        os.setgroups([])
+        os.setgid(request["user"])
+        os.setuid(request["user"])
 
     def op_open(self, request: dict[str, Any]) -> dict[str, Any]:
         options = {key: text_from(value) for key, value in request.get("options", {}).items()}

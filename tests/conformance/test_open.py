@@ -10,13 +10,19 @@ from typing import Any
 
 import pytest
 from api import Store, fails, kv, peer
-from driver import Driver
+from driver import Driver, Subprocess
 
 ROW = kv("s", "k", value=b"v")
 NOBODY = 65534
 files = pytest.mark.needs("files")
 sqlite = pytest.mark.needs("sqlite")
-as_root = pytest.mark.needs("root")  # to become another user
+as_nobody = pytest.mark.needs("root", "become", "files")
+
+
+def nobody(backend: Any) -> Subprocess:
+    driver: Subprocess = backend.spawn()
+    driver.request("become", user=NOBODY)
+    return driver
 
 
 @pytest.mark.parametrize("url", ["nosuchthing:x", "http://example.org/", "sqlite2:x"])
@@ -168,23 +174,22 @@ def test_malformed_escapes(backend: Any, escape: str) -> None:
         backend.open(f"{backend.url}{escape}")
 
 
-@files
-@as_root
-def test_file_of_somebody_else(backend: Any) -> None:
+@as_nobody
+def test_file_of_somebody_else(backend_in_the_open: Any) -> None:
     """AUTH (permissions)."""
+    backend = backend_in_the_open
     backend.open().session().put(ROW)
-    os.chmod(backend.folder, 0o755)
-    driver = backend.spawn(user=NOBODY)
+    driver = nobody(backend)
     with fails("auth", says=[backend.path.name]):
         backend.open(driver=driver).session().put(ROW)
 
 
-@files
-@as_root
-def test_folder_without_write_permission(backend: Any) -> None:
+@as_nobody
+def test_folder_without_write_permission(backend_in_the_open: Any) -> None:
     """A directory without write permission: AUTH, and nothing is made."""
+    backend = backend_in_the_open
     os.chmod(backend.folder, 0o555)
-    driver = backend.spawn(user=NOBODY)
+    driver = nobody(backend)
     with fails("auth", says=[backend.path.name]):
         backend.open(driver=driver).session().put(ROW)
     assert not backend.path.exists()
@@ -237,15 +242,16 @@ def test_read_only(backend: Any) -> None:
 
 
 @sqlite
-@as_root
-def test_read_only_folder(backend: Any) -> None:
+@as_nobody
+def test_read_only_folder(backend_in_the_open: Any) -> None:
     """Works in a read-only directory for reading (mode=ro)."""
+    backend = backend_in_the_open
     store = backend.open()
     store.session().put(ROW)
     store.close()
     os.chmod(backend.path, 0o644)
     os.chmod(backend.folder, 0o555)
-    driver = backend.spawn(user=NOBODY)
+    driver = nobody(backend)
     me = backend.open(driver=driver, mode="ro").session()
     assert me.get_one(ROW)["value"] == b"v"
     assert sorted(path.name for path in backend.folder.glob("store.db*")) == ["store.db"]

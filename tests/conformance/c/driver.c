@@ -3,6 +3,7 @@
 #include "driver.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,12 +123,19 @@ static tgs_status with_count(struct request *r, tgs_status status, uint64_t coun
 
 static tgs_status op_hello(struct request *r) {
     json_object *features = json_object_new_array();
-    static const char *const names[] = {"threads", "fork", "raw", "describe"};
+    static const char *const names[] = {"threads", "fork", "become", "raw", "describe"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         json_object_array_add(features, json_object_new_string(names[i]));
     json_object_object_add(r->out, "driver", json_object_new_string("c"));
     json_object_object_add(r->out, "version", json_object_new_int(tgs_version()));
     json_object_object_add(r->out, "features", features);
+    return TGS_OK;
+}
+
+/* Give up root's rights; after the start, so that the program itself may be anywhere. */
+static tgs_status op_become(struct request *r) {
+    uint32_t user = (uint32_t)request_int(r, "user", 0);
+    if (setgroups(0, NULL) != 0 || setgid(user) != 0 || setuid(user) != 0) complain(r, "become", strerror(errno));
     return TGS_OK;
 }
 
@@ -482,6 +490,7 @@ static const struct {
     tgs_status (*run)(struct request *);
 } operations[] = {
     {"hello", op_hello},           {"describe", op_describe},
+    {"become", op_become},
     {"open", op_open},             {"free", op_free},
     {"store_info", op_store_info}, {"sync", op_sync},
     {"ping", op_ping},             {"backup", op_backup},
@@ -538,7 +547,7 @@ static void check_error(struct request *r, tgs_status status) {
 }
 
 static bool takes_error(const char *name) {
-    static const char *const without[] = {"hello",      "describe",    "free",        "store_info", "session_info", "rows",
+    static const char *const without[] = {"hello",      "describe",    "become",    "free",        "store_info", "session_info", "rows",
                                           "row",        "batch_count", "batch_clear", "cancel",     "reset",
                                           "cancelled"};
     for (size_t i = 0; i < sizeof without / sizeof *without; i++)
