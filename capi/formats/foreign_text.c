@@ -13,8 +13,8 @@ static bool begins(tgs_str text, const char *with) {
 static bool is_mtcute(tgs_bytes b) {
     static const uint8_t key_head[] = {0xfe, 0, 1, 0};
     const size_t tail = AUTH_KEY_BYTES + sizeof key_head;
-    return b.len > tail + 5 && b.ptr[0] >= 1 && b.ptr[0] <= 3 && b.ptr[1] < 8 && !b.ptr[2] && !b.ptr[3] && !b.ptr[4] &&
-           memcmp(b.ptr + b.len - tail, key_head, sizeof key_head) == 0;
+    return b.len > tail + 5 && b.ptr[0] >= 1 && b.ptr[0] <= 3 && b.ptr[1] < 8 && !b.ptr[2] && !b.ptr[3] &&
+           !b.ptr[4] && memcmp(b.ptr + b.len - tail, key_head, sizeof key_head) == 0;
 }
 
 /* A TL string "1" to "5", or "1-test" to "3-test", its zeros written as runs. */

@@ -15,7 +15,8 @@ static int64_t after_100(int64_t n) {
 
 int64_t unmark_channel(int64_t marked) {
     if (marked >= 0) return marked;
-    if (marked == INT64_MIN) return INT64_MAX - CHANNEL_MARK; /* no sane file has it; -marked would overflow */
+    if (marked == INT64_MIN)
+        return INT64_MAX - CHANNEL_MARK; /* no sane file has it; -marked would overflow */
     int64_t n = -marked;
     if (n <= CHANNEL_MARK || n > CHANNEL_MARK + MAX_CHANNEL) {
         int64_t id = after_100(n);

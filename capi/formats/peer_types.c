@@ -31,7 +31,8 @@ const char *peer_type_name(int32_t kind, int32_t subtype, int portable) {
                      subtype == TGS_PEER_SUBTYPE_DIRECT || subtype == TGS_PEER_SUBTYPE_COMMUNITY;
     for (size_t i = 0; i < TYPE_COUNT; i++) {
         if (types[i].type.kind != kind) continue;
-        if (!name || (supergroup && types[i].type.subtype == TGS_PEER_SUBTYPE_SUPERGROUP)) name = types[i].type.name;
+        if (!name || (supergroup && types[i].type.subtype == TGS_PEER_SUBTYPE_SUPERGROUP))
+            name = types[i].type.name;
         if (types[i].type.subtype == subtype && (types[i].portable || !portable)) return types[i].type.name;
     }
     return name;

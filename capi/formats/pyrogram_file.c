@@ -21,8 +21,8 @@ bool pyrogram_file_is(const struct session_db *db) {
 
 /* --- account ------------------------------------------------------------------------ */
 
-static void set_flag(struct session_db *db, sqlite3_stmt *statement, int column, uint64_t bit, int32_t *member,
-                     tgs_session_data *session) {
+static void set_flag(struct session_db *db, sqlite3_stmt *statement, int column, uint64_t bit,
+                     int32_t *member, tgs_session_data *session) {
     int64_t value;
     if (!session_db_i64(db, statement, column, &value)) return;
     *member = value != 0;
@@ -91,7 +91,8 @@ static tgs_status usernames_open(struct session_db *db, struct usernames *names)
     static const char *const kurigram[] = {"id", "username", "NULL"};
     static const char *const pyrofork[] = {"peer_id", "id", "last_update_on"};
     bool fork = session_db_has(db, "usernames", "peer_id");
-    if (!session_db_has(db, "usernames", "id") || (!fork && !session_db_has(db, "usernames", "username"))) return TGS_OK;
+    if (!session_db_has(db, "usernames", "id") || (!fork && !session_db_has(db, "usernames", "username")))
+        return TGS_OK;
     tgs_status status = session_db_select(db, "usernames", fork ? pyrofork : kurigram, 3, "ORDER BY 1, rowid",
                                           &names->statement);
     if (status == TGS_OK) status = session_db_step(db, names->statement, &names->row);
@@ -100,12 +101,14 @@ static tgs_status usernames_open(struct session_db *db, struct usernames *names)
 
 static tgs_status usernames_take(struct session_db *db, struct usernames *names, tgs_str text) {
     if (!text.ptr || !text.len) return TGS_OK;
-    if (!username_valid(username_shown(text)) || text.len > TGS_MAX_KEY_BYTES || names->count == MAX_USERNAMES) {
+    if (!username_valid(username_shown(text)) || text.len > TGS_MAX_KEY_BYTES ||
+        names->count == MAX_USERNAMES) {
         db->snapshot->dropped_values++;
         return TGS_OK;
     }
     if (!names->list) names->list = arena_alloc(&names->arena, MAX_USERNAMES * sizeof *names->list);
-    if (!names->list || !arena_text(&names->arena, text, &names->list[names->count])) return error_nomem(db->err);
+    if (!names->list || !arena_text(&names->arena, text, &names->list[names->count]))
+        return error_nomem(db->err);
     names->count++;
     return TGS_OK;
 }
@@ -113,7 +116,8 @@ static tgs_status usernames_take(struct session_db *db, struct usernames *names,
 /* Pyrofork's date of a username has no place in a peer. */
 static tgs_status keep_username_date(struct session_db *db, const struct usernames *names, tgs_str username) {
     char key[TGS_MAX_KEY_BYTES + 1], value[32];
-    if (sqlite3_column_type(names->statement, 2) != SQLITE_INTEGER || !username.ptr || username.len > 400) return TGS_OK;
+    if (sqlite3_column_type(names->statement, 2) != SQLITE_INTEGER || !username.ptr || username.len > 400)
+        return TGS_OK;
     snprintf(key, sizeof key, "usernames/%.*s/last_update_on", (int)username.len, username.ptr);
     snprintf(value, sizeof value, "%" PRId64, (int64_t)sqlite3_column_int64(names->statement, 2));
     return snapshot_keep(db->snapshot, PYROGRAM_SCOPE, key, value, db->err);
@@ -172,7 +176,8 @@ static tgs_status set_type(struct session_db *db, int64_t marked, tgs_str type, 
 /* The name in the peer's own row comes first, unless the table of usernames has it. */
 static tgs_status add_own_username(struct session_db *db, struct usernames *names, tgs_str own) {
     for (size_t i = 0; i < names->count; i++)
-        if (own.ptr && own.len == names->list[i].len && strncasecmp(own.ptr, names->list[i].ptr, own.len) == 0)
+        if (own.ptr && own.len == names->list[i].len &&
+            strncasecmp(own.ptr, names->list[i].ptr, own.len) == 0)
             return TGS_OK;
     size_t before = names->count;
     tgs_status status = usernames_take(db, names, own);
@@ -211,7 +216,8 @@ static tgs_status read_peer(struct session_db *db, sqlite3_stmt *statement, stru
 }
 
 static tgs_status read_peers(struct session_db *db) {
-    static const char *const columns[] = {"id", "access_hash", "type", "username", "phone_number", "last_update_on"};
+    static const char *const columns[] = {"id",       "access_hash",  "type",
+                                          "username", "phone_number", "last_update_on"};
     struct usernames names = {0};
     sqlite3_stmt *statement = NULL;
     bool row = true;
@@ -245,9 +251,10 @@ static const char *describe_writer(const struct session_db *db) {
 static tgs_status describe(struct session_db *db) {
     int64_t schema = 0;
     tgs_status status = TGS_OK;
-    if (session_db_has(db, "version", "number")) status = session_db_number(db, "SELECT number FROM version", &schema);
-    snprintf(db->snapshot->description, sizeof db->snapshot->description, "%s, schema %" PRId64, describe_writer(db),
-             schema);
+    if (session_db_has(db, "version", "number"))
+        status = session_db_number(db, "SELECT number FROM version", &schema);
+    snprintf(db->snapshot->description, sizeof db->snapshot->description, "%s, schema %" PRId64,
+             describe_writer(db), schema);
     return session_db_tolerate(db, status, "version");
 }
 

@@ -22,7 +22,8 @@ bool pyrogram_json_is(tgs_bytes text) {
 /* Run a query whose ?1 is the text. */
 static tgs_status json_query(struct session_db *db, const char *sql, tgs_bytes text, sqlite3_stmt **out) {
     if (sqlite3_prepare_v2(db->db, sql, -1, out, NULL) != SQLITE_OK ||
-        sqlite3_bind_text64(*out, 1, (const char *)text.ptr, text.len, SQLITE_STATIC, SQLITE_UTF8) != SQLITE_OK)
+        sqlite3_bind_text64(*out, 1, (const char *)text.ptr, text.len, SQLITE_STATIC, SQLITE_UTF8) !=
+            SQLITE_OK)
         return error_nomem(db->err);
     return TGS_OK;
 }
@@ -69,9 +70,11 @@ static tgs_status read_auth_key(struct session_db *db, tgs_bytes text, tgs_sessi
                                    text, &statement);
     if (status == TGS_OK) status = session_db_step(db, statement, &row);
     if (status == TGS_OK && sqlite3_column_type(statement, 0) != SQLITE_NULL) {
-        tgs_str base64 = {(const char *)sqlite3_column_text(statement, 0), (size_t)sqlite3_column_bytes(statement, 0)};
+        tgs_str base64 = {(const char *)sqlite3_column_text(statement, 0),
+                          (size_t)sqlite3_column_bytes(statement, 0)};
         if (!base64.ptr || base64.len > MAX_KEY_TEXT || !base64_decode(base64, key, &len))
-            status = error_set(db->err, TGS_E_CORRUPT, "the auth key is not base64; restore it from a backup");
+            status =
+                error_set(db->err, TGS_E_CORRUPT, "the auth key is not base64; restore it from a backup");
         else
             status = snapshot_set_auth_key(db->snapshot, session, (tgs_bytes){key, len}, db->err);
     }
@@ -126,7 +129,8 @@ static tgs_status check_json(struct session_db *db, tgs_bytes text) {
     tgs_status status = json_query(db, "SELECT json_type(?1)", text, &statement);
     if (status == TGS_OK) status = session_db_step(db, statement, &row);
     if (status == TGS_E_CORRUPT)
-        error_set(db->err, status, "a Pyrogram JSON session that is cut off or damaged; restore it from a backup");
+        error_set(db->err, status,
+                  "a Pyrogram JSON session that is cut off or damaged; restore it from a backup");
     sqlite3_finalize(statement);
     return status;
 }
@@ -137,7 +141,8 @@ static tgs_status read_all(struct session_db *db, tgs_bytes text) {
     if (text.len > MAX_JSON) return error_set(db->err, TGS_E_TOO_LARGE, "a JSON session of more than 64 MiB");
     tgs_status status = session_db_open(db, &nothing);
     if (status == TGS_OK) sqlite3_limit(db->db, SQLITE_LIMIT_LENGTH, (int)MAX_JSON);
-    snprintf(db->snapshot->description, sizeof db->snapshot->description, "Pyrogram session file, JSON, before 0.15");
+    snprintf(db->snapshot->description, sizeof db->snapshot->description,
+             "Pyrogram session file, JSON, before 0.15");
     if (status == TGS_OK) status = check_json(db, text);
     if (status == TGS_OK) status = read_account(db, text, &session);
     if (status == TGS_OK) status = read_auth_key(db, text, &session);
@@ -145,7 +150,8 @@ static tgs_status read_all(struct session_db *db, tgs_bytes text) {
     return status == TGS_OK ? snapshot_finish(db->snapshot, &session, db->err) : status;
 }
 
-tgs_status pyrogram_json_read(tgs_bytes text, const struct limits *limits, tgs_snapshot **out, tgs_error *err) {
+tgs_status pyrogram_json_read(tgs_bytes text, const struct limits *limits, tgs_snapshot **out,
+                              tgs_error *err) {
     struct session_db db = {.path = "the JSON text", .limits = limits, .err = err};
     tgs_status status = snapshot_new("pyrogram-json", &db.snapshot, err);
     if (status != TGS_OK) return status;

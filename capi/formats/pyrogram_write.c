@@ -23,7 +23,8 @@ static const char pyrogram_schema[] =
 static const char kurigram_schema[] =
     "CREATE TABLE sessions (dc_id INTEGER PRIMARY KEY, server_address TEXT, port INTEGER, api_id INTEGER,"
     " test_mode INTEGER, auth_key BLOB, date INTEGER NOT NULL, user_id INTEGER, is_bot INTEGER);"
-    "CREATE TABLE peers (id INTEGER PRIMARY KEY, access_hash INTEGER, type INTEGER NOT NULL, phone_number TEXT,"
+    "CREATE TABLE peers (id INTEGER PRIMARY KEY, access_hash INTEGER, type INTEGER NOT NULL, phone_number "
+    "TEXT,"
     " last_update_on INTEGER NOT NULL DEFAULT (CAST(STRFTIME('%s', 'now') AS INTEGER)));"
     "CREATE TABLE usernames (id INTEGER, username TEXT, FOREIGN KEY (id) REFERENCES peers(id));"
     "CREATE TABLE update_state (id INTEGER PRIMARY KEY, pts INTEGER, qts INTEGER, date INTEGER, seq INTEGER);"
@@ -50,18 +51,19 @@ static tgs_status check_account(struct session_writer *writer, const char *forma
                   {TGS_SESSION_IS_BOT, "is_bot"}};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (!(writer->session.fields & needed[i].bit))
-            return error_set(writer->err, TGS_E_INVALID, "%s needs %s, which is not known: give it as an option", format,
-                             needed[i].name);
+            return error_set(writer->err, TGS_E_INVALID,
+                             "%s needs %s, which is not known: give it as an option", format, needed[i].name);
     return TGS_OK;
 }
 
 static tgs_status write_account(struct session_writer *writer, bool address) {
     sqlite3_stmt *statement = NULL;
     const tgs_session_data *session = &writer->session;
-    tgs_status status = writer_prepare(writer,
-                                       "INSERT INTO sessions(dc_id, api_id, test_mode, auth_key, date, user_id, is_bot)"
-                                       " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                                       &statement);
+    tgs_status status =
+        writer_prepare(writer,
+                       "INSERT INTO sessions(dc_id, api_id, test_mode, auth_key, date, user_id, is_bot)"
+                       " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                       &statement);
     if (status == TGS_OK) {
         bind_number(statement, 1, true, session->dc);
         bind_number(statement, 2, session->fields & TGS_SESSION_API_ID, session->api_id);
@@ -96,16 +98,19 @@ static void bind_peer(sqlite3_stmt *statement, const tgs_peer *peer, int64_t mar
     bind_number(statement, 5, true, peer->fields & TGS_PEER_SEEN_AT ? peer->seen_at / 1000 : 0);
 }
 
-static tgs_status write_pyrogram_peer(struct session_writer *writer, sqlite3_stmt *statement, const void *row) {
+static tgs_status write_pyrogram_peer(struct session_writer *writer, sqlite3_stmt *statement,
+                                      const void *row) {
     const tgs_peer *peer = row;
     int64_t marked;
     if (!writable_peer(peer, &marked)) return TGS_OK;
     bind_peer(statement, peer, marked, true);
-    if (peer->fields & TGS_PEER_USERNAMES && peer->n_usernames) bind_username(statement, 6, peer->usernames[0]);
+    if (peer->fields & TGS_PEER_USERNAMES && peer->n_usernames)
+        bind_username(statement, 6, peer->usernames[0]);
     return writer_step(writer, statement);
 }
 
-static tgs_status write_kurigram_peer(struct session_writer *writer, sqlite3_stmt *statement, const void *row) {
+static tgs_status write_kurigram_peer(struct session_writer *writer, sqlite3_stmt *statement,
+                                      const void *row) {
     const tgs_peer *peer = row;
     int64_t marked;
     if (!writable_peer(peer, &marked)) return TGS_OK;
@@ -150,7 +155,8 @@ static tgs_status write_type(struct session_writer *writer, sqlite3_stmt *statem
 }
 
 static tgs_status write_types_and_trigger(struct session_writer *writer) {
-    tgs_status status = write_rows(writer, TGS_RECORD_KV, "UPDATE peers SET type = ? WHERE id = ?", write_type);
+    tgs_status status =
+        write_rows(writer, TGS_RECORD_KV, "UPDATE peers SET type = ? WHERE id = ?", write_type);
     return status == TGS_OK ? writer_run(writer, trigger) : status;
 }
 
@@ -181,7 +187,7 @@ tgs_status kurigram_file_write(struct session_writer *writer) {
     if (status == TGS_OK)
         status = write_rows(writer, TGS_RECORD_PEER, "INSERT INTO usernames VALUES (?, ?)", write_usernames);
     if (status == TGS_OK)
-        status = write_rows(writer, TGS_RECORD_UPDATE_STATE, "INSERT INTO update_state VALUES (?, ?, ?, ?, ?)",
-                            write_state);
+        status = write_rows(writer, TGS_RECORD_UPDATE_STATE,
+                            "INSERT INTO update_state VALUES (?, ?, ?, ?, ?)", write_state);
     return status == TGS_OK ? write_types_and_trigger(writer) : status;
 }

@@ -23,15 +23,16 @@ static int interrupted(void *context) {
 
 static tgs_status sqlite_failed(const struct session_db *db) {
     int code = sqlite3_extended_errcode(db->db);
-    bool nomem = code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM || code == SQLITE_OK; /* OK: of the connection */
+    bool nomem =
+        code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM || code == SQLITE_OK; /* OK: of the connection */
     if (nomem) return error_nomem(db->err);
     if (code == SQLITE_INTERRUPT) {
         tgs_status status = limits_check(&db->limits->backend);
         return error_set(db->err, status == TGS_OK ? TGS_E_TIMEOUT : status, "%s: stopped while it was read",
                          path_shown(db->path));
     }
-    return error_set(db->err, TGS_E_CORRUPT, "%s is damaged (%s); restore it from a backup", path_shown(db->path),
-                     sqlite3_errstr(code));
+    return error_set(db->err, TGS_E_CORRUPT, "%s is damaged (%s); restore it from a backup",
+                     path_shown(db->path), sqlite3_errstr(code));
 }
 
 /* Whatever is in the schema must not run code or use up the machine. */
@@ -39,13 +40,18 @@ static bool harden(sqlite3 *db) {
     static const struct {
         int limit, value;
     } limits[] = {
-        {SQLITE_LIMIT_LENGTH, TGS_MAX_BLOB_BYTES}, {SQLITE_LIMIT_SQL_LENGTH, 1 << 20},
-        {SQLITE_LIMIT_EXPR_DEPTH, 50},             {SQLITE_LIMIT_COMPOUND_SELECT, 5},
-        {SQLITE_LIMIT_VDBE_OP, 25000},             {SQLITE_LIMIT_ATTACHED, 0},
-        {SQLITE_LIMIT_TRIGGER_DEPTH, 1},           {SQLITE_LIMIT_WORKER_THREADS, 0},
+        {SQLITE_LIMIT_LENGTH, TGS_MAX_BLOB_BYTES},
+        {SQLITE_LIMIT_SQL_LENGTH, 1 << 20},
+        {SQLITE_LIMIT_EXPR_DEPTH, 50},
+        {SQLITE_LIMIT_COMPOUND_SELECT, 5},
+        {SQLITE_LIMIT_VDBE_OP, 25000},
+        {SQLITE_LIMIT_ATTACHED, 0},
+        {SQLITE_LIMIT_TRIGGER_DEPTH, 1},
+        {SQLITE_LIMIT_WORKER_THREADS, 0},
         {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50},
     };
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) sqlite3_limit(db, limits[i].limit, limits[i].value);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        sqlite3_limit(db, limits[i].limit, limits[i].value);
     return sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) == SQLITE_OK &&
            sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) == SQLITE_OK &&
            sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL) == SQLITE_OK &&
@@ -55,10 +61,14 @@ static bool harden(sqlite3 *db) {
 
 static tgs_status add_column(struct session_db *db, sqlite3_stmt *statement) {
     if (db->n_columns == MAX_COLUMNS) return TGS_OK;
-    tgs_str table = {(const char *)sqlite3_column_text(statement, 0), (size_t)sqlite3_column_bytes(statement, 0)};
-    tgs_str column = {(const char *)sqlite3_column_text(statement, 1), (size_t)sqlite3_column_bytes(statement, 1)};
-    if (!arena_text(&db->arena, table, &table) || !arena_text(&db->arena, column, &column)) return error_nomem(db->err);
-    db->columns[db->n_columns++] = (struct table_column){table.ptr ? table.ptr : "", column.ptr ? column.ptr : ""};
+    tgs_str table = {(const char *)sqlite3_column_text(statement, 0),
+                     (size_t)sqlite3_column_bytes(statement, 0)};
+    tgs_str column = {(const char *)sqlite3_column_text(statement, 1),
+                      (size_t)sqlite3_column_bytes(statement, 1)};
+    if (!arena_text(&db->arena, table, &table) || !arena_text(&db->arena, column, &column))
+        return error_nomem(db->err);
+    db->columns[db->n_columns++] =
+        (struct table_column){table.ptr ? table.ptr : "", column.ptr ? column.ptr : ""};
     return TGS_OK;
 }
 
@@ -87,11 +97,12 @@ tgs_status session_db_open(struct session_db *db, const struct buffer *image) {
         return error_nomem(db->err);
     if (!harden(db->db)) return sqlite_failed(db);
     sqlite3_progress_handler(db->db, PROGRESS_STEPS, interrupted, db);
-    if (sqlite3_deserialize(db->db, "main", image->bytes, (sqlite3_int64)image->size, (sqlite3_int64)image->size,
-                            SQLITE_DESERIALIZE_READONLY) != SQLITE_OK)
+    if (sqlite3_deserialize(db->db, "main", image->bytes, (sqlite3_int64)image->size,
+                            (sqlite3_int64)image->size, SQLITE_DESERIALIZE_READONLY) != SQLITE_OK)
         return sqlite_failed(db);
     /* Pages are used where they are, so that SQLite makes no copies of keys. */
-    if (sqlite3_exec(db->db, "PRAGMA mmap_size=2147418112", NULL, NULL, NULL) != SQLITE_OK) return sqlite_failed(db);
+    if (sqlite3_exec(db->db, "PRAGMA mmap_size=2147418112", NULL, NULL, NULL) != SQLITE_OK)
+        return sqlite_failed(db);
     return read_columns(db);
 }
 
@@ -102,7 +113,8 @@ void session_db_close(struct session_db *db) {
 
 bool session_db_has(const struct session_db *db, const char *table, const char *column) {
     for (size_t i = 0; i < db->n_columns; i++)
-        if (strcasecmp(db->columns[i].table, table) == 0 && (!column || strcasecmp(db->columns[i].column, column) == 0))
+        if (strcasecmp(db->columns[i].table, table) == 0 &&
+            (!column || strcasecmp(db->columns[i].column, column) == 0))
             return true;
     return false;
 }
@@ -119,8 +131,8 @@ void session_db_table_names(const struct session_db *db, char *text, size_t size
     }
 }
 
-tgs_status session_db_select(struct session_db *db, const char *table, const char *const *columns, size_t n_columns,
-                             const char *tail, sqlite3_stmt **out) {
+tgs_status session_db_select(struct session_db *db, const char *table, const char *const *columns,
+                             size_t n_columns, const char *tail, sqlite3_stmt **out) {
     sqlite3_str *text = sqlite3_str_new(db->db);
     for (size_t i = 0; i < n_columns; i++)
         sqlite3_str_appendf(text, "%s %s", i ? "," : "SELECT",
@@ -165,7 +177,8 @@ tgs_status session_db_text(struct session_db *db, sqlite3_stmt *statement, int c
         db->snapshot->dropped_values++;
         return TGS_OK;
     }
-    tgs_str text = {(const char *)sqlite3_column_text(statement, column), (size_t)sqlite3_column_bytes(statement, column)};
+    tgs_str text = {(const char *)sqlite3_column_text(statement, column),
+                    (size_t)sqlite3_column_bytes(statement, column)};
     if (!text.ptr) return error_nomem(db->err);
     return snapshot_repair(db->snapshot, text, value, db->err);
 }
@@ -185,19 +198,22 @@ static bool decode_hex(tgs_bytes text, uint8_t *out) {
     return true;
 }
 
-tgs_status session_db_auth_key(struct session_db *db, sqlite3_stmt *statement, int column, tgs_session_data *session) {
+tgs_status session_db_auth_key(struct session_db *db, sqlite3_stmt *statement, int column,
+                               tgs_session_data *session) {
     int type = sqlite3_column_type(statement, column);
     if (type == SQLITE_NULL) return TGS_OK;
     if (type != SQLITE_BLOB && type != SQLITE_TEXT)
         return error_set(db->err, TGS_E_CORRUPT, "%s: the auth key is a number; restore it from a backup",
                          path_shown(db->path));
-    tgs_bytes value = {sqlite3_column_blob(statement, column), (size_t)sqlite3_column_bytes(statement, column)};
+    tgs_bytes value = {sqlite3_column_blob(statement, column),
+                       (size_t)sqlite3_column_bytes(statement, column)};
     uint8_t key[AUTH_KEY_BYTES];
     if (type != SQLITE_TEXT || value.len != 2 * sizeof key || !decode_hex(value, key))
         return snapshot_set_auth_key(db->snapshot, session, value, db->err);
     tgs_status status = snapshot_set_auth_key(db->snapshot, session, (tgs_bytes){key, sizeof key}, db->err);
     explicit_bzero(key, sizeof key);
-    if (status == TGS_OK) status = snapshot_note(db->snapshot, db->err, "the auth key was stored as hexadecimal text");
+    if (status == TGS_OK)
+        status = snapshot_note(db->snapshot, db->err, "the auth key was stored as hexadecimal text");
     return status;
 }
 
@@ -212,8 +228,10 @@ tgs_status session_db_account(struct session_db *db, const char *const *columns,
     if (status != TGS_OK) return status;
     if (keys > 1)
         return error_set(db->err, TGS_E_INVALID,
-                         "%s: table sessions has %" PRId64 " rows with an auth key, and nothing says which is meant; "
-                         "delete the others in a copy", path_shown(db->path), keys);
+                         "%s: table sessions has %" PRId64
+                         " rows with an auth key, and nothing says which is meant; "
+                         "delete the others in a copy",
+                         path_shown(db->path), keys);
     if (rows > 1) status = snapshot_note(db->snapshot, db->err, "table sessions has %" PRId64 " rows", rows);
     if (status == TGS_OK)
         status = session_db_select(db, "sessions", columns, n_columns,
@@ -228,5 +246,6 @@ tgs_status session_db_account(struct session_db *db, const char *const *columns,
 tgs_status session_db_tolerate(struct session_db *db, tgs_status status, const char *table) {
     if (status != TGS_E_CORRUPT) return status;
     error_clear(db->err);
-    return snapshot_note(db->snapshot, db->err, "table %s is damaged: its rows are lost, or part of them", table);
+    return snapshot_note(db->snapshot, db->err, "table %s is damaged: its rows are lost, or part of them",
+                         table);
 }

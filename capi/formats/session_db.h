@@ -32,8 +32,8 @@ void session_db_table_names(const struct session_db *db, char *text, size_t size
 
 /* SELECT these columns, in this order, NULL standing for those that the table lacks.
  * `tail` goes behind the table's name. */
-tgs_status session_db_select(struct session_db *db, const char *table, const char *const *columns, size_t n_columns,
-                             const char *tail, sqlite3_stmt **out);
+tgs_status session_db_select(struct session_db *db, const char *table, const char *const *columns,
+                             size_t n_columns, const char *tail, sqlite3_stmt **out);
 tgs_status session_db_step(struct session_db *db, sqlite3_stmt *statement, bool *row);
 
 /* The first number of a query, or 0 if there is none. */
@@ -45,7 +45,8 @@ bool session_db_i64(struct session_db *db, sqlite3_stmt *statement, int column, 
 tgs_status session_db_text(struct session_db *db, sqlite3_stmt *statement, int column, tgs_str *value);
 
 /* The auth key, as a blob or as the hexadecimal digits of home-made scripts. */
-tgs_status session_db_auth_key(struct session_db *db, sqlite3_stmt *statement, int column, tgs_session_data *session);
+tgs_status session_db_auth_key(struct session_db *db, sqlite3_stmt *statement, int column,
+                               tgs_session_data *session);
 
 /* Find the one row of `sessions` that counts.  Rows without a key do not, if one has it.
  * Out: statement standing on the row, or NULL if there is none */

@@ -29,9 +29,9 @@
 
 struct reader {
     sqlite3_vfs *vfs;
-    const char *path;       /* as the caller gave it */
-    const char *name;       /* as SQLite wants it: knows its -wal and -journal */
-    sqlite3_file *file;     /* the main file, locked */
+    const char *path;   /* as the caller gave it */
+    const char *name;   /* as SQLite wants it: knows its -wal and -journal */
+    sqlite3_file *file; /* the main file, locked */
     const struct limits *limits;
     tgs_error *err;
 };
@@ -57,8 +57,9 @@ static tgs_status failed(const struct reader *reader, int result, const char *wh
 static tgs_status check_limits(const struct reader *reader) {
     tgs_status status = limits_check(&reader->limits->backend);
     if (status == TGS_OK) return TGS_OK;
-    return error_set(reader->err, status, status == TGS_E_TIMEOUT ? "%s: the deadline passed while it was read"
-                                                                  : "%s: the call was cancelled",
+    return error_set(reader->err, status,
+                     status == TGS_E_TIMEOUT ? "%s: the deadline passed while it was read"
+                                             : "%s: the call was cancelled",
                      path_shown(reader->path));
 }
 
@@ -68,7 +69,8 @@ static tgs_status open_file(const struct reader *reader, const char *name, int k
     int flags = 0;
     int result = reader->vfs->xOpen(reader->vfs, name, *out, kind | SQLITE_OPEN_READONLY, &flags);
     if (result == SQLITE_OK) return TGS_OK;
-    tgs_status status = failed(reader, result, kind == SQLITE_OPEN_MAIN_DB ? "" : " (the -wal or -journal beside it)");
+    tgs_status status =
+        failed(reader, result, kind == SQLITE_OPEN_MAIN_DB ? "" : " (the -wal or -journal beside it)");
     if ((*out)->pMethods) (*out)->pMethods->xClose(*out);
     free(*out);
     *out = NULL;
@@ -150,9 +152,10 @@ static tgs_status read_once(const struct reader *reader, struct buffer *image, b
     if (status == TGS_OK && is_sqlite(image)) status = roll_back(reader, image);
     if (status == TGS_OK && sqlite_uses_wal(image)) {
         status = read_beside(reader, wal_name, SQLITE_OPEN_WAL, SIZE_MAX, &wal);
-        if (status == TGS_OK) status = read_beside(reader, wal_name, SQLITE_OPEN_WAL, WAL_HEADER_SIZE, &after);
-        *again = status == TGS_OK &&
-                 (before.size != after.size || (before.size && memcmp(before.bytes, after.bytes, before.size) != 0));
+        if (status == TGS_OK)
+            status = read_beside(reader, wal_name, SQLITE_OPEN_WAL, WAL_HEADER_SIZE, &after);
+        *again = status == TGS_OK && (before.size != after.size ||
+                                      (before.size && memcmp(before.bytes, after.bytes, before.size) != 0));
         if (status == TGS_OK && !*again) status = sqlite_overlay_wal(image, &wal, reader->err);
     }
     buffer_free(&before);
@@ -166,7 +169,8 @@ static tgs_status wait_or_give_up(const struct reader *reader) {
     if (status == TGS_E_CANCELLED)
         return error_set(reader->err, status, "%s: the call was cancelled", path_shown(reader->path));
     if (status == TGS_E_TIMEOUT)
-        return error_set(reader->err, TGS_E_BUSY, "%s is locked for writing by another program; close it or wait longer",
+        return error_set(reader->err, TGS_E_BUSY,
+                         "%s is locked for writing by another program; close it or wait longer",
                          path_shown(reader->path));
     limits_pause(reader->limits, PAUSE_NS);
     return TGS_OK;
@@ -191,7 +195,8 @@ static tgs_status read_locked(const struct reader *reader, struct buffer *image)
         if (status == TGS_OK && again) status = wait_or_give_up(reader);
     }
     reader->file->pMethods->xUnlock(reader->file, SQLITE_LOCK_NONE);
-    if (status == TGS_OK && sqlite_uses_wal(image)) image->bytes[18] = image->bytes[19] = 1; /* its log is in it now */
+    if (status == TGS_OK && sqlite_uses_wal(image))
+        image->bytes[18] = image->bytes[19] = 1; /* its log is in it now */
     return status;
 }
 
@@ -207,11 +212,14 @@ static tgs_status check_path(const char *path, tgs_error *err) {
         char inside[PATH_MAX];
         int n = snprintf(inside, sizeof inside, "%s/key_datas", path);
         if (n > 0 && (size_t)n < sizeof inside && stat(inside, &info) == 0)
-            return error_set(err, TGS_E_UNSUPPORTED, "%s is a tdata folder of Telegram Desktop: this version can't read it",
+            return error_set(err, TGS_E_UNSUPPORTED,
+                             "%s is a tdata folder of Telegram Desktop: this version can't read it",
                              path_shown(path));
-        return error_set(err, TGS_E_INVALID, "%s is a directory; give the session file in it", path_shown(path));
+        return error_set(err, TGS_E_INVALID, "%s is a directory; give the session file in it",
+                         path_shown(path));
     }
-    if (!S_ISREG(info.st_mode)) return error_set(err, TGS_E_INVALID, "%s is not a regular file", path_shown(path));
+    if (!S_ISREG(info.st_mode))
+        return error_set(err, TGS_E_INVALID, "%s is not a regular file", path_shown(path));
     if (info.st_size > (off_t)MAX_FILE_BYTES)
         return error_set(err, TGS_E_TOO_LARGE, "%s: more than 1 GiB is no session file", path_shown(path));
     return TGS_OK;
@@ -238,7 +246,8 @@ static tgs_status make_name(const struct reader *reader, const char **out) {
     return status;
 }
 
-tgs_status session_file_read(const char *path, const struct limits *limits, struct buffer *out, tgs_error *err) {
+tgs_status session_file_read(const char *path, const struct limits *limits, struct buffer *out,
+                             tgs_error *err) {
     struct reader reader = {.vfs = sqlite3_vfs_find(NULL), .path = path, .limits = limits, .err = err};
     struct buffer image = {NULL, 0};
     tgs_status status = check_path(path, err);

@@ -8,7 +8,8 @@
 
 /* Read the file, with what a -wal or a hot -journal beside it says.  An SQLite database
  * comes out as one that needs neither.  Out: free with buffer_free */
-tgs_status session_file_read(const char *path, const struct limits *limits, struct buffer *out, tgs_error *err);
+tgs_status session_file_read(const char *path, const struct limits *limits, struct buffer *out,
+                             tgs_error *err);
 
 /* The end of a path, short enough for a message. */
 const char *path_shown(const char *path);

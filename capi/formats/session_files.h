@@ -19,7 +19,8 @@ tgs_status pyrogram_file_read(struct session_db *db);
 
 /* Pyrogram's JSON, before 0.15.  `text` is in memory. */
 bool pyrogram_json_is(tgs_bytes text);
-tgs_status pyrogram_json_read(tgs_bytes text, const struct limits *limits, tgs_snapshot **out, tgs_error *err);
+tgs_status pyrogram_json_read(tgs_bytes text, const struct limits *limits, tgs_snapshot **out,
+                              tgs_error *err);
 
 /* One row of update_state, whose id is 0, a bare channel id (Telethon) or a marked one. */
 tgs_status update_states_read(struct session_db *db, const char *scope);

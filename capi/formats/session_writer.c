@@ -9,7 +9,8 @@
 
 static tgs_status failed(const struct session_writer *writer) {
     int code = sqlite3_extended_errcode(writer->db);
-    if (code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM || code == SQLITE_FULL) return error_nomem(writer->err);
+    if (code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM || code == SQLITE_FULL)
+        return error_nomem(writer->err);
     return error_set(writer->err, TGS_E_BACKEND, "the session file can't be made: %s", sqlite3_errstr(code));
 }
 
@@ -24,8 +25,9 @@ tgs_status writer_prepare(struct session_writer *writer, const char *sql, sqlite
 tgs_status writer_step(struct session_writer *writer, sqlite3_stmt *statement) {
     tgs_status status = limits_check(&writer->limits->backend);
     if (status != TGS_OK)
-        return error_set(writer->err, status, "%s", status == TGS_E_TIMEOUT ? "the deadline passed; no file was written"
-                                                                            : "cancelled; no file was written");
+        return error_set(writer->err, status, "%s",
+                         status == TGS_E_TIMEOUT ? "the deadline passed; no file was written"
+                                                 : "cancelled; no file was written");
     if (sqlite3_step(statement) != SQLITE_DONE) return failed(writer);
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
@@ -37,7 +39,8 @@ void bind_number(sqlite3_stmt *statement, int parameter, bool given, int64_t val
 }
 
 void bind_text(sqlite3_stmt *statement, int parameter, tgs_str text) {
-    if (text.ptr) sqlite3_bind_text64(statement, parameter, text.ptr, text.len, SQLITE_TRANSIENT, SQLITE_UTF8);
+    if (text.ptr)
+        sqlite3_bind_text64(statement, parameter, text.ptr, text.len, SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
 void bind_username(sqlite3_stmt *statement, int parameter, tgs_str username) {
@@ -67,8 +70,10 @@ bool writable_peer(const tgs_peer *peer, int64_t *marked) {
 
 bool kept_under(const tgs_kv *kv, const char *scope, const char *prefix, struct kept_value *kept) {
     size_t len = strlen(prefix);
-    if (!text_equal(kv->scope, scope) || kv->key.len < len || memcmp(kv->key.ptr, prefix, len) != 0) return false;
-    if (kv->key.len - len >= sizeof kept->key || kv->value.len >= sizeof kept->value || !kv->value.ptr) return false;
+    if (!text_equal(kv->scope, scope) || kv->key.len < len || memcmp(kv->key.ptr, prefix, len) != 0)
+        return false;
+    if (kv->key.len - len >= sizeof kept->key || kv->value.len >= sizeof kept->value || !kv->value.ptr)
+        return false;
     memcpy(kept->key, kv->key.ptr + len, kv->key.len - len);
     kept->key[kv->key.len - len] = '\0';
     memcpy(kept->value, kv->value.ptr, kv->value.len);

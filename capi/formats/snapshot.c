@@ -120,7 +120,8 @@ static void clear_address(tgs_session_data *session) {
 
 /* Take the address from the table of data centers, if it has one. */
 static void address_from_table(tgs_session_data *session) {
-    const char *address = dc_address(session->dc, (session->fields & TGS_SESSION_TEST_MODE) && session->test_mode, false);
+    const char *address =
+        dc_address(session->dc, (session->fields & TGS_SESSION_TEST_MODE) && session->test_mode, false);
     if (!(session->fields & TGS_SESSION_DC)) address = NULL;
     clear_address(session);
     if (!address) return;
@@ -144,8 +145,9 @@ tgs_status snapshot_mend_address(tgs_snapshot *snapshot, tgs_session_data *sessi
     if ((session->fields & TGS_SESSION_ADDRESS) && !dc_address_sane(session->address)) {
         address_from_table(session);
         bool found = session->fields & TGS_SESSION_ADDRESS;
-        status = snapshot_note(snapshot, err, found ? "unusable address; took the data center's well-known one"
-                                                    : "unusable address left out");
+        status = snapshot_note(snapshot, err,
+                               found ? "unusable address; took the data center's well-known one"
+                                     : "unusable address left out");
     }
     return status == TGS_OK ? mend_port(snapshot, session, err) : status;
 }
@@ -161,10 +163,11 @@ void session_deduce_test_mode(tgs_session_data *session) {
 tgs_status snapshot_set_auth_key(tgs_snapshot *snapshot, tgs_session_data *session, tgs_bytes auth_key,
                                  tgs_error *err) {
     if (all_zero(auth_key.ptr, auth_key.len))
-        return auth_key.len ? snapshot_note(snapshot, err, "the auth key is all zero, which means none") : TGS_OK;
+        return auth_key.len ? snapshot_note(snapshot, err, "the auth key is all zero, which means none")
+                            : TGS_OK;
     if (auth_key.len != AUTH_KEY_BYTES)
-        return error_set(err, TGS_E_CORRUPT, "the auth key has %zu bytes instead of 256; restore it from a backup",
-                         auth_key.len);
+        return error_set(err, TGS_E_CORRUPT,
+                         "the auth key has %zu bytes instead of 256; restore it from a backup", auth_key.len);
     if (!arena_bytes(&snapshot->arena, auth_key, &session->auth_key)) return error_nomem(err);
     session->fields |= TGS_SESSION_AUTH_KEY;
     return TGS_OK;
@@ -180,22 +183,28 @@ tgs_status snapshot_finish(tgs_snapshot *snapshot, const tgs_session_data *sessi
     if (status == TGS_OK && !(session->fields & TGS_SESSION_AUTH_KEY))
         status = snapshot_note(snapshot, err, "no auth key: logged out, or never logged in");
     if (status == TGS_OK)
-        status = note_count(snapshot, snapshot->skipped_rows, "rows left out: wrong types or beyond limits", err);
+        status =
+            note_count(snapshot, snapshot->skipped_rows, "rows left out: wrong types or beyond limits", err);
     if (status == TGS_OK)
-        status = note_count(snapshot, snapshot->dropped_values, "values left out: wrong types or beyond limits", err);
+        status = note_count(snapshot, snapshot->dropped_values,
+                            "values left out: wrong types or beyond limits", err);
     if (status == TGS_OK)
-        status = note_count(snapshot, snapshot->repaired_texts, "texts were not UTF-8; U+FFFD stands for what is not",
-                            err);
+        status = note_count(snapshot, snapshot->repaired_texts,
+                            "texts were not UTF-8; U+FFFD stands for what is not", err);
     return status;
 }
 
-TGS_API const char *tgs_snapshot_format(const tgs_snapshot *snapshot) { return snapshot ? snapshot->format : NULL; }
+TGS_API const char *tgs_snapshot_format(const tgs_snapshot *snapshot) {
+    return snapshot ? snapshot->format : NULL;
+}
 
 TGS_API const char *tgs_snapshot_description(const tgs_snapshot *snapshot) {
     return snapshot ? snapshot->description : NULL;
 }
 
-TGS_API size_t tgs_snapshot_note_count(const tgs_snapshot *snapshot) { return snapshot ? snapshot->n_notes : 0; }
+TGS_API size_t tgs_snapshot_note_count(const tgs_snapshot *snapshot) {
+    return snapshot ? snapshot->n_notes : 0;
+}
 
 TGS_API const char *tgs_snapshot_note(const tgs_snapshot *snapshot, size_t i) {
     return snapshot && i < snapshot->n_notes ? snapshot->notes[i] : NULL;

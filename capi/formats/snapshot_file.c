@@ -26,12 +26,13 @@ static const struct {
 
 static tgs_status io_failed(const char *path, tgs_error *err) {
     int code = errno;
-    if (code == EEXIST) return error_set(err, TGS_E_CONFLICT, "%s exists; give another name", path_shown(path));
-    tgs_status status = code == EACCES || code == EPERM                      ? TGS_E_AUTH
-                        : code == EROFS                                      ? TGS_E_READ_ONLY
-                        : code == ENOSPC || code == EDQUOT                   ? TGS_E_NO_SPACE
+    if (code == EEXIST)
+        return error_set(err, TGS_E_CONFLICT, "%s exists; give another name", path_shown(path));
+    tgs_status status = code == EACCES || code == EPERM                       ? TGS_E_AUTH
+                        : code == EROFS                                       ? TGS_E_READ_ONLY
+                        : code == ENOSPC || code == EDQUOT                    ? TGS_E_NO_SPACE
                         : code == ENOENT || code == ENOTDIR || code == EISDIR ? TGS_E_UNAVAILABLE
-                                                                             : TGS_E_BACKEND;
+                                                                              : TGS_E_BACKEND;
     return error_set(err, status, "%s can't be written: %s", path_shown(path), strerror(code));
 }
 
@@ -70,7 +71,8 @@ static void sync_folder(const char *path) {
 static tgs_status put_in_place(const char *path, const struct buffer *image, tgs_error *err) {
     char temporary[PATH_MAX];
     int n = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-    if (n < 0 || (size_t)n >= sizeof temporary) return error_set(err, TGS_E_TOO_LARGE, "the path is too long");
+    if (n < 0 || (size_t)n >= sizeof temporary)
+        return error_set(err, TGS_E_TOO_LARGE, "the path is too long");
     int file = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
     if (file < 0) return io_failed(path, err);
     tgs_status status = write_all(file, image->bytes, image->size) ? TGS_OK : io_failed(path, err);
@@ -85,7 +87,8 @@ static tgs_status put_in_place(const char *path, const struct buffer *image, tgs
 
 static tgs_status make_image(struct session_writer *writer, tgs_status (*write)(struct session_writer *),
                              struct buffer *image) {
-    if (sqlite3_open_v2(":memory:", &writer->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(":memory:", &writer->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+        SQLITE_OK)
         return error_nomem(writer->err);
     tgs_status status = writer_run(writer, "BEGIN");
     if (status == TGS_OK) status = write(writer);
@@ -126,13 +129,17 @@ TGS_API tgs_status tgs_snapshot_to_file(const tgs_snapshot *snapshot, tgs_str fo
     char name[PATH_MAX];
     error_clear(err);
     if (!snapshot || !format.ptr || (n_options && !options))
-        return error_set(err, TGS_E_INVALID, "%s is NULL", !snapshot ? "snapshot" : !format.ptr ? "format" : "options");
+        return error_set(err, TGS_E_INVALID, "%s is NULL",
+                         !snapshot     ? "snapshot"
+                         : !format.ptr ? "format"
+                                       : "options");
     tgs_status status = check_text(path, sizeof name - 1, "path", err);
     if (status == TGS_OK) status = limits_resolve(&limits, call, DEFAULT_TIMEOUT_MS, NULL, err);
     if (status == TGS_OK) status = session_with_options(snapshot, options, n_options, &writer.session, err);
     if (status != TGS_OK) return status;
     if (!path.len) return error_set(err, TGS_E_INVALID, "path is empty");
-    if (!(writer.session.fields & TGS_SESSION_AUTH_KEY) || !writer.session.auth_key.len) return error_set_native(err, TGS_NOT_FOUND, NULL, NULL);
+    if (!(writer.session.fields & TGS_SESSION_AUTH_KEY) || !writer.session.auth_key.len)
+        return error_set_native(err, TGS_NOT_FOUND, NULL, NULL);
     memcpy(name, path.ptr, path.len);
     name[path.len] = '\0';
     return write_file(&writer, format, name);

@@ -38,7 +38,8 @@ static tgs_status append_all(tgs_rows *to, const tgs_rows *page, tgs_error *err)
     return status;
 }
 
-static tgs_status read_all(tgs_session *session, int32_t record, tgs_rows *to, struct steps *steps, tgs_error *err) {
+static tgs_status read_all(tgs_session *session, int32_t record, tgs_rows *to, struct steps *steps,
+                           tgs_error *err) {
     tgs_rows *page = NULL;
     const void *after = NULL;
     size_t stride = 0;
@@ -60,10 +61,12 @@ static tgs_status read_all(tgs_session *session, int32_t record, tgs_rows *to, s
 static tgs_status read_own_record(tgs_session *session, tgs_rows *to, struct steps *steps, tgs_error *err) {
     tgs_session_data key = {0};
     tgs_rows *found = NULL;
-    tgs_status status = tgs_get(session, TGS_RECORD_SESSION, &key, 1, sizeof key, &found, next_step(steps), err);
+    tgs_status status =
+        tgs_get(session, TGS_RECORD_SESSION, &key, 1, sizeof key, &found, next_step(steps), err);
     if (status == TGS_OK) {
         tgs_rows_row(found, 0, &key, sizeof key);
-        status = key.flags & TGS_ROW_FOUND ? rows_append(to, &key, err) : error_set_native(err, TGS_NOT_FOUND, NULL, NULL);
+        status = key.flags & TGS_ROW_FOUND ? rows_append(to, &key, err)
+                                           : error_set_native(err, TGS_NOT_FOUND, NULL, NULL);
     }
     tgs_rows_free(found);
     return status;
@@ -142,15 +145,17 @@ static tgs_status load_rest(const tgs_rows *rows, tgs_session *session, uint64_t
     return status;
 }
 
-static tgs_status store_all(const tgs_snapshot *snapshot, tgs_session *session, uint32_t flags, uint64_t *done,
-                            const tgs_call *call, tgs_error *err) {
+static tgs_status store_all(const tgs_snapshot *snapshot, tgs_session *session, uint32_t flags,
+                            uint64_t *done, const tgs_call *call, tgs_error *err) {
     struct steps steps;
     steps_begin(&steps, call);
     bool kv_left = false;
     tgs_status status = store_own(snapshot, session, flags, &kv_left, done, &steps, err);
-    if (status == TGS_OK && kv_left) status = load_rest(snapshot->rows[TGS_RECORD_KV], session, done, &steps, err);
+    if (status == TGS_OK && kv_left)
+        status = load_rest(snapshot->rows[TGS_RECORD_KV], session, done, &steps, err);
     if (status == TGS_OK) status = load_rest(snapshot->rows[TGS_RECORD_PEER], session, done, &steps, err);
-    if (status == TGS_OK) status = load_rest(snapshot->rows[TGS_RECORD_UPDATE_STATE], session, done, &steps, err);
+    if (status == TGS_OK)
+        status = load_rest(snapshot->rows[TGS_RECORD_UPDATE_STATE], session, done, &steps, err);
     return status;
 }
 

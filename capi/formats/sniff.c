@@ -75,8 +75,9 @@ static tgs_status refuse_database(const struct session_db *db) {
             return error_set(db->err, TGS_E_UNSUPPORTED, "%s is %s: it can't be read as a session file",
                              path_shown(db->path), foreign_files[i].name);
     session_db_table_names(db, names, sizeof names);
-    return error_set(db->err, TGS_E_INVALID, "%s is an SQLite database, but no session file: its tables are %s",
-                     path_shown(db->path), names[0] ? names : "none");
+    return error_set(db->err, TGS_E_INVALID,
+                     "%s is an SQLite database, but no session file: its tables are %s", path_shown(db->path),
+                     names[0] ? names : "none");
 }
 
 static tgs_status read_tables(struct session_db *db) {
@@ -94,7 +95,8 @@ static tgs_status read_sqlite(const struct buffer *image, const char *path, cons
                               tgs_snapshot **out, tgs_error *err) {
     struct session_db db = {.path = path, .limits = limits, .err = err};
     if (!sqlite_has_whole_pages(image))
-        return error_set(err, TGS_E_CORRUPT, "%s is cut off inside a page; restore it from a backup", path_shown(path));
+        return error_set(err, TGS_E_CORRUPT, "%s is cut off inside a page; restore it from a backup",
+                         path_shown(path));
     tgs_status status = session_db_open(&db, image);
     if (status == TGS_OK) status = read_tables(&db);
     session_db_close(&db);
@@ -150,7 +152,8 @@ static tgs_status read_other(const struct buffer *file, const char *path, const 
                          "%s begins like an SQLite file, but is cut off or damaged; restore it from a backup",
                          path_shown(path));
     if (!is_text(file))
-        return error_set(err, TGS_E_INVALID, "%s is no session file: neither SQLite, JSON nor text; it may be encrypted",
+        return error_set(err, TGS_E_INVALID,
+                         "%s is no session file: neither SQLite, JSON nor text; it may be encrypted",
                          path_shown(path));
     if (pyrogram_json_is(bytes) || is_string(file))
         return read_text((tgs_str){(const char *)file->bytes, file->size}, limits, out, err);
@@ -162,13 +165,24 @@ static tgs_status read_image(const struct buffer *file, const char *path, const 
                              tgs_snapshot **out, tgs_error *err) {
     if (!file->size) return error_set(err, TGS_E_INVALID, "%s is empty: no session file", path_shown(path));
     if (all_zero(file->bytes, file->size))
-        return error_set(err, TGS_E_CORRUPT, "%s is all zero bytes, as a power cut leaves a file; restore it from a backup",
+        return error_set(err, TGS_E_CORRUPT,
+                         "%s is all zero bytes, as a power cut leaves a file; restore it from a backup",
                          path_shown(path));
     if (is_sqlite(file)) return read_sqlite(file, path, limits, out, err);
     return read_other(file, path, limits, out, err);
 }
 
-TGS_API tgs_status tgs_snapshot_from_file(tgs_str path, tgs_snapshot **out, const tgs_call *call, tgs_error *err) {
+/* A message about what is in the file says which file. */
+static tgs_status name_file(tgs_status status, const char *path, tgs_error *err) {
+    char message[sizeof err->message];
+    if (!err || status == TGS_OK || status == TGS_E_NOMEM || strstr(err->message, path_shown(path)))
+        return status;
+    memcpy(message, err->message, sizeof message);
+    return error_set(err, status, "%s: %s", path_shown(path), message);
+}
+
+TGS_API tgs_status tgs_snapshot_from_file(tgs_str path, tgs_snapshot **out, const tgs_call *call,
+                                          tgs_error *err) {
     struct limits limits;
     struct buffer file = {NULL, 0};
     char name[PATH_MAX];
@@ -181,7 +195,7 @@ TGS_API tgs_status tgs_snapshot_from_file(tgs_str path, tgs_snapshot **out, cons
     memcpy(name, path.ptr, path.len);
     name[path.len] = '\0';
     status = session_file_read(name, &limits, &file, err);
-    if (status == TGS_OK) status = read_image(&file, name, &limits, out, err);
+    if (status == TGS_OK) status = name_file(read_image(&file, name, &limits, out, err), name, err);
     buffer_free(&file);
     return status;
 }

@@ -165,12 +165,14 @@ static uint32_t journal_checksum(const struct journal *journal, uint32_t start, 
 }
 
 /* Put one record's page back.  False: the journal ends here, as a crash left it. */
-static bool journal_restore(const struct journal *journal, uint32_t start, size_t offset, struct buffer *image) {
+static bool journal_restore(const struct journal *journal, uint32_t start, size_t offset,
+                            struct buffer *image) {
     size_t size = (size_t)journal->page + 8;
     if (offset > journal->file->size || journal->file->size - offset < size) return false;
     const uint8_t *record = journal->file->bytes + offset;
     uint32_t number = load_be(record);
-    if (!number || journal_checksum(journal, start, record + 4) != load_be(record + 4 + journal->page)) return false;
+    if (!number || journal_checksum(journal, start, record + 4) != load_be(record + 4 + journal->page))
+        return false;
     if (number <= journal->pages)
         memcpy(image->bytes + (size_t)(number - 1) * journal->page, record + 4, journal->page);
     return true;

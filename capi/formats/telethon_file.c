@@ -64,7 +64,8 @@ static tgs_status read_account(struct session_db *db, sqlite3_stmt *statement, t
 }
 
 static tgs_status read_sessions(struct session_db *db, tgs_session_data *session) {
-    static const char *const columns[] = {"dc_id", "server_address", "port", "auth_key", "takeout_id", "tmp_auth_key"};
+    static const char *const columns[] = {"dc_id",    "server_address", "port",
+                                          "auth_key", "takeout_id",     "tmp_auth_key"};
     sqlite3_stmt *statement;
     tgs_status status = session_db_account(db, columns, 6, &statement);
     if (status == TGS_OK && statement) status = read_account(db, statement, session);
@@ -133,7 +134,8 @@ static tgs_status read_entities(struct session_db *db, tgs_session_data *session
     static const char *const columns[] = {"id", "hash", "username", "phone", "name", "date"};
     sqlite3_stmt *statement = NULL;
     bool row = true;
-    if (!session_db_has(db, "entities", "id")) return snapshot_note(db->snapshot, db->err, "no table entities: no peers");
+    if (!session_db_has(db, "entities", "id"))
+        return snapshot_note(db->snapshot, db->err, "no table entities: no peers");
     tgs_status status = session_db_select(db, "entities", columns, 6, "", &statement);
     while (status == TGS_OK && row) {
         status = session_db_step(db, statement, &row);
@@ -184,11 +186,14 @@ static tgs_status describe(struct session_db *db) {
         status = session_db_number(db, "SELECT version FROM version", &schema);
     status = session_db_tolerate(db, status, "version");
     if (!schema)
-        snprintf(snapshot->description, sizeof snapshot->description, "Telethon session file, unknown schema");
+        snprintf(snapshot->description, sizeof snapshot->description,
+                 "Telethon session file, unknown schema");
     else
-        snprintf(snapshot->description, sizeof snapshot->description, "Telethon session file, schema %" PRId64, schema);
+        snprintf(snapshot->description, sizeof snapshot->description,
+                 "Telethon session file, schema %" PRId64, schema);
     if (status == TGS_OK && schema > NEWEST_SCHEMA)
-        status = snapshot_note(snapshot, db->err, "schema %" PRId64 " is newer than %d, the newest known; it was read as such",
+        status = snapshot_note(snapshot, db->err,
+                               "schema %" PRId64 " is newer than %d, the newest known; it was read as such",
                                schema, NEWEST_SCHEMA);
     return status;
 }

@@ -9,16 +9,17 @@
 #include "session_files.h"
 #include "session_writer.h"
 
-static const char schema[] = "CREATE TABLE version (version integer primary key);"
-                             "INSERT INTO version VALUES (7);"
-                             "CREATE TABLE sessions (dc_id integer primary key, server_address text, port integer,"
-                             " auth_key blob, takeout_id integer);"
-                             "CREATE TABLE entities (id integer primary key, hash integer not null, username text,"
-                             " phone integer, name text, date integer);"
-                             "CREATE TABLE sent_files (md5_digest blob, file_size integer, type integer, id integer,"
-                             " hash integer, primary key(md5_digest, file_size, type));"
-                             "CREATE TABLE update_state (id integer primary key, pts integer, qts integer,"
-                             " date integer, seq integer)";
+static const char schema[] =
+    "CREATE TABLE version (version integer primary key);"
+    "INSERT INTO version VALUES (7);"
+    "CREATE TABLE sessions (dc_id integer primary key, server_address text, port integer,"
+    " auth_key blob, takeout_id integer);"
+    "CREATE TABLE entities (id integer primary key, hash integer not null, username text,"
+    " phone integer, name text, date integer);"
+    "CREATE TABLE sent_files (md5_digest blob, file_size integer, type integer, id integer,"
+    " hash integer, primary key(md5_digest, file_size, type));"
+    "CREATE TABLE update_state (id integer primary key, pts integer, qts integer,"
+    " date integer, seq integer)";
 
 /* takeout_id stays NULL: 1.43 and 1.44 can't open a file that has one. */
 static tgs_status write_account(struct session_writer *writer) {
@@ -40,7 +41,8 @@ static tgs_status write_account(struct session_writer *writer) {
 static tgs_status write_own_id(struct session_writer *writer) {
     char sql[96];
     if (!(writer->session.fields & TGS_SESSION_USER_ID)) return TGS_OK;
-    snprintf(sql, sizeof sql, "INSERT INTO entities(id, hash) VALUES (0, %" PRId64 ")", writer->session.user_id);
+    snprintf(sql, sizeof sql, "INSERT INTO entities(id, hash) VALUES (0, %" PRId64 ")",
+             writer->session.user_id);
     return writer_run(writer, sql);
 }
 
@@ -67,7 +69,8 @@ static tgs_status write_entity(struct session_writer *writer, sqlite3_stmt *stat
     if (!writable_peer(peer, &marked) || marked == 0) return TGS_OK;
     bind_number(statement, 1, true, marked);
     bind_number(statement, 2, true, peer->access_hash);
-    if (peer->fields & TGS_PEER_USERNAMES && peer->n_usernames) bind_username(statement, 3, peer->usernames[0]);
+    if (peer->fields & TGS_PEER_USERNAMES && peer->n_usernames)
+        bind_username(statement, 3, peer->usernames[0]);
     if (peer->fields & TGS_PEER_PHONE) bind_text(statement, 4, peer->phone);
     tgs_status status = bind_name(writer, statement, 5, peer);
     bind_number(statement, 6, peer->fields & TGS_PEER_SEEN_AT, peer->seen_at / 1000);
@@ -124,22 +127,24 @@ tgs_status telethon_file_write(struct session_writer *writer) {
     uint8_t address[16];
     int family;
     if (!(writer->session.fields & TGS_SESSION_DC))
-        return error_set(writer->err, TGS_E_INVALID, "telethon-sqlite needs dc, which is not known: give it as an option");
+        return error_set(writer->err, TGS_E_INVALID,
+                         "telethon-sqlite needs dc, which is not known: give it as an option");
     tgs_status status = session_numeric_address(&writer->session, address, &family, writer->err);
     if (status == TGS_OK) status = writer_run(writer, schema);
     if (status == TGS_OK) status = write_account(writer);
     if (status == TGS_OK) status = write_own_id(writer);
     if (status == TGS_OK)
-        status = write_rows(writer, TGS_RECORD_PEER, "INSERT OR REPLACE INTO entities VALUES (?, ?, ?, ?, ?, ?)",
-                            write_entity);
+        status = write_rows(writer, TGS_RECORD_PEER,
+                            "INSERT OR REPLACE INTO entities VALUES (?, ?, ?, ?, ?, ?)", write_entity);
     if (status == TGS_OK)
-        status = write_rows(writer, TGS_RECORD_UPDATE_STATE, "INSERT INTO update_state VALUES (?, ?, ?, ?, ?)",
-                            write_state);
+        status = write_rows(writer, TGS_RECORD_UPDATE_STATE,
+                            "INSERT INTO update_state VALUES (?, ?, ?, ?, ?)", write_state);
     if (status == TGS_OK)
         status = write_rows(writer, TGS_RECORD_KV, "INSERT OR REPLACE INTO sent_files VALUES (?, ?, ?, ?, ?)",
                             write_sent_file);
     if (status == TGS_OK)
         status = write_rows(writer, TGS_RECORD_KV,
-                            "UPDATE update_state SET date = ?1 WHERE id = ?2 AND date = CAST(?1 AS INTEGER)", write_date);
+                            "UPDATE update_state SET date = ?1 WHERE id = ?2 AND date = CAST(?1 AS INTEGER)",
+                            write_date);
     return status;
 }

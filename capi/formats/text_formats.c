@@ -27,49 +27,36 @@ struct part {
     bool little_endian;
 };
 
-/* Big-endian unless it says otherwise. */
 struct layout {
     const char *format;
     const char *title;
     char prefix; /* 0: none */
     bool padded;
-    struct part parts[MAX_PARTS];
+    struct part parts[MAX_PARTS]; /* big-endian unless it says otherwise */
 };
 
-#define PYROGRAM                                                                                                       \
-    { {DC, 1}, {API_ID, 4}, {TEST_MODE, 1}, {AUTH_KEY, 256}, {USER_ID, 8}, {IS_BOT, 1} }
+/* clang-format off */
+#define PYROGRAM {{DC, 1}, {API_ID, 4}, {TEST_MODE, 1}, {AUTH_KEY, 256}, {USER_ID, 8}, {IS_BOT, 1}}
 
 static const struct layout layouts[] = {
-    {"telethon", "Telethon session string", '1', true, {{DC, 1}, {IPV4, 4}, {PORT, 2}, {AUTH_KEY, 256}}},
-    {"telethon", "Telethon session string, IPv6", '1', true, {{DC, 1}, {IPV6, 16}, {PORT, 2}, {AUTH_KEY, 256}}},
-    {"pyrogram", "Pyrogram session string", 0, false, PYROGRAM},
+    {"telethon", "Telethon session string", '1', true,
+     {{DC, 1}, {IPV4, 4}, {PORT, 2}, {AUTH_KEY, 256}}},
+    {"telethon", "Telethon session string, IPv6", '1', true,
+     {{DC, 1}, {IPV6, 16}, {PORT, 2}, {AUTH_KEY, 256}}},
+    {"pyrogram", "Pyrogram session string", 0, false, PYROGRAM}, /* read for Kurigram's, too */
     {"kurigram", "Kurigram session string", 0, false, PYROGRAM},
-    {"pyrogram-old-64",
-     "Pyrogram session string, before 2.0",
-     0,
-     false,
+    {"pyrogram-old-64", "Pyrogram session string, before 2.0", 0, false,
      {{DC, 1}, {TEST_MODE, 1}, {AUTH_KEY, 256}, {USER_ID, 8}, {IS_BOT, 1}}},
-    {"pyrogram-old-32",
-     "Pyrogram session string, before 1.3",
-     0,
-     false,
+    {"pyrogram-old-32", "Pyrogram session string, before 1.3", 0, false,
      {{DC, 1}, {TEST_MODE, 1}, {AUTH_KEY, 256}, {USER_ID, 4}, {IS_BOT, 1}}},
-    {"mtgo",
-     "mtgo session string",
-     0,
-     true,
+    {"mtgo", "mtgo session string", 0, true,
      {{VERSION_1, 1}, {DC, 1}, {API_ID, 4, true}, {TEST_MODE, 1}, {USER_ID, 8, true}, {IS_BOT, 1}, {AUTH_KEY, 256}}},
-    {"mtgo-2",
-     "mtgo session string, before v0.16",
-     '2',
-     true,
+    {"mtgo-2", "mtgo session string, before v0.16", '2', true,
      {{DC, 1}, {IPV4, 4}, {PORT, 2}, {API_ID, 4}, {AUTH_KEY, 256}}},
-    {"mtgo-2",
-     "mtgo session string, before v0.16, IPv6",
-     '2',
-     true,
+    {"mtgo-2", "mtgo session string, before v0.16, IPv6", '2', true,
      {{DC, 1}, {IPV6, 16}, {PORT, 2}, {API_ID, 4}, {AUTH_KEY, 256}}},
 };
+/* clang-format on */
 #define LAYOUT_COUNT (sizeof layouts / sizeof *layouts)
 
 static size_t layout_size(const struct layout *layout) {
@@ -88,26 +75,29 @@ static bool layout_has(const struct layout *layout, enum member member) {
 
 static uint64_t load_number(const struct part *part, const uint8_t *bytes) {
     uint64_t value = 0;
-    for (size_t i = 0; i < part->size; i++) value = value << 8 | bytes[part->little_endian ? part->size - 1 - i : i];
+    for (size_t i = 0; i < part->size; i++)
+        value = value << 8 | bytes[part->little_endian ? part->size - 1 - i : i];
     return value;
 }
 
-static tgs_status read_address(tgs_snapshot *snapshot, int family, const uint8_t *bytes, tgs_session_data *session,
-                               tgs_error *err) {
+static tgs_status read_address(tgs_snapshot *snapshot, int family, const uint8_t *bytes,
+                               tgs_session_data *session, tgs_error *err) {
     char text[INET6_ADDRSTRLEN];
     inet_ntop(family, bytes, text, sizeof text);
-    if (!arena_text(&snapshot->arena, (tgs_str){text, strlen(text)}, &session->address)) return error_nomem(err);
+    if (!arena_text(&snapshot->arena, (tgs_str){text, strlen(text)}, &session->address))
+        return error_nomem(err);
     session->fields |= TGS_SESSION_ADDRESS;
     return TGS_OK;
 }
 
 static tgs_status implausible(tgs_snapshot *snapshot, tgs_error *err, const char *what, uint64_t value) {
-    return error_set(err, TGS_E_INVALID, "%s with %s %" PRIu64 ": damaged, or of another client; copy it anew",
+    return error_set(err, TGS_E_INVALID,
+                     "%s with %s %" PRIu64 ": damaged, or of another client; copy it anew",
                      snapshot->description, what, value);
 }
 
-static tgs_status read_number(tgs_snapshot *snapshot, enum member member, uint64_t value, tgs_session_data *session,
-                              tgs_error *err) {
+static tgs_status read_number(tgs_snapshot *snapshot, enum member member, uint64_t value,
+                              tgs_session_data *session, tgs_error *err) {
     switch (member) {
     case VERSION_1:
         return value == 1 ? TGS_OK : implausible(snapshot, err, "version", value);
@@ -176,7 +166,8 @@ static bool is_gramjs(tgs_bytes b) {
     return true;
 }
 
-static tgs_status read_gramjs(tgs_snapshot *snapshot, tgs_bytes b, tgs_session_data *session, tgs_error *err) {
+static tgs_status read_gramjs(tgs_snapshot *snapshot, tgs_bytes b, tgs_session_data *session,
+                              tgs_error *err) {
     size_t len = (size_t)b.ptr[1] << 8 | b.ptr[2];
     tgs_str address = {(const char *)b.ptr + 3, len};
     const struct part port = {PORT, 2, false};
@@ -189,12 +180,14 @@ static tgs_status read_gramjs(tgs_snapshot *snapshot, tgs_bytes b, tgs_session_d
     return snapshot_set_auth_key(snapshot, session, (tgs_bytes){b.ptr + 5 + len, AUTH_KEY_BYTES}, err);
 }
 
-static tgs_status read_decoded(const struct layout *layout, tgs_bytes decoded, tgs_snapshot **out, tgs_error *err) {
+static tgs_status read_decoded(const struct layout *layout, tgs_bytes decoded, tgs_snapshot **out,
+                               tgs_error *err) {
     tgs_snapshot *snapshot;
     tgs_session_data session = {0};
     tgs_status status = snapshot_new(layout ? layout->format : "gramjs", &snapshot, err);
     if (status != TGS_OK) return status;
-    snprintf(snapshot->description, sizeof snapshot->description, "%s", layout ? layout->title : "GramJS session string");
+    snprintf(snapshot->description, sizeof snapshot->description, "%s",
+             layout ? layout->title : "GramJS session string");
     status = layout ? read_parts(snapshot, layout, decoded.ptr, &session, err)
                     : read_gramjs(snapshot, decoded, &session, err);
     session_deduce_test_mode(&session);
@@ -215,9 +208,10 @@ static const struct layout *find_layout(char prefix, size_t size) {
 
 static tgs_status wrong_size(tgs_str text, size_t size, tgs_error *err) {
     const char *like = text.ptr[0] == '1' ? "Telethon's 353 or 369" : "Pyrogram's 362, 356 or 351";
-    return error_set(err, TGS_E_INVALID,
-                     "not a session string: %zu characters (%zu bytes decoded), not %s; cut off, or of another client",
-                     text.len, size, like);
+    return error_set(
+        err, TGS_E_INVALID,
+        "not a session string: %zu characters (%zu bytes decoded), not %s; cut off, or of another client",
+        text.len, size, like);
 }
 
 /* A string is told by its first character and the size of what it decodes to.  The
@@ -230,8 +224,10 @@ static tgs_status read_base64(tgs_str text, uint8_t *buffer, tgs_snapshot **out,
         const struct layout *layout = valid ? find_layout(text.ptr[0], size) : NULL;
         const char *foreign = foreign_text(text, (tgs_bytes){NULL, 0});
         if (foreign) return error_set(err, TGS_E_UNSUPPORTED, "%s: this version can't read it", foreign);
-        if (valid && text.ptr[0] == '1' && is_gramjs((tgs_bytes){buffer, size})) layout = NULL;
-        else if (!layout) return wrong_size(text, size, err);
+        if (valid && text.ptr[0] == '1' && is_gramjs((tgs_bytes){buffer, size}))
+            layout = NULL;
+        else if (!layout)
+            return wrong_size(text, size, err);
         return read_decoded(layout, (tgs_bytes){buffer, size}, out, err);
     }
     if (!base64_decode(text, buffer, &size)) return wrong_size(text, 0, err);
@@ -246,17 +242,20 @@ static tgs_status read_base64(tgs_str text, uint8_t *buffer, tgs_snapshot **out,
 static tgs_status check_characters(tgs_str text, tgs_error *err) {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
-        bool base64 = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c && strchr("+/-_=", c));
+        bool base64 = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                      (c && strchr("+/-_=", c));
         if (!base64)
             return error_set(err, TGS_E_INVALID,
-                             "not a session string: character %zu is none that one can have; copy it anew", i + 1);
+                             "not a session string: character %zu is none that one can have; copy it anew",
+                             i + 1);
     }
     return TGS_OK;
 }
 
 tgs_status text_formats_read(tgs_str text, tgs_snapshot **out, tgs_error *err) {
     if (text.len > MAX_TEXT)
-        return error_set(err, TGS_E_INVALID, "not a session string: %zu characters are too many for one", text.len);
+        return error_set(err, TGS_E_INVALID, "not a session string: %zu characters are too many for one",
+                         text.len);
     const char *foreign = foreign_text(text, (tgs_bytes){NULL, 0});
     if (foreign) return error_set(err, TGS_E_UNSUPPORTED, "%s: this version can't read it", foreign);
     tgs_status status = check_characters(text, err);
@@ -278,9 +277,12 @@ static const struct {
     uint64_t bit;
     int64_t min, max;
 } option_numbers[] = {
-    {"api_id", TGS_SESSION_API_ID, 0, UINT32_MAX}, {"user_id", TGS_SESSION_USER_ID, 0, INT64_MAX},
-    {"is_bot", TGS_SESSION_IS_BOT, 0, 1},          {"test_mode", TGS_SESSION_TEST_MODE, 0, 1},
-    {"dc", TGS_SESSION_DC, 1, 255},                {"port", TGS_SESSION_PORT, 1, 65535},
+    {"api_id", TGS_SESSION_API_ID, 0, UINT32_MAX},
+    {"user_id", TGS_SESSION_USER_ID, 0, INT64_MAX},
+    {"is_bot", TGS_SESSION_IS_BOT, 0, 1},
+    {"test_mode", TGS_SESSION_TEST_MODE, 0, 1},
+    {"dc", TGS_SESSION_DC, 1, 255},
+    {"port", TGS_SESSION_PORT, 1, 65535},
 };
 #define OPTION_NUMBER_COUNT (sizeof option_numbers / sizeof *option_numbers)
 
@@ -298,18 +300,31 @@ static bool parse_number(tgs_str text, int64_t *value) {
 static void set_number(tgs_session_data *session, uint64_t bit, int64_t value) {
     session->fields |= bit;
     switch (bit) {
-    case TGS_SESSION_API_ID: session->api_id = value; break;
-    case TGS_SESSION_USER_ID: session->user_id = value; break;
-    case TGS_SESSION_IS_BOT: session->is_bot = (int32_t)value; break;
-    case TGS_SESSION_TEST_MODE: session->test_mode = (int32_t)value; break;
-    case TGS_SESSION_DC: session->dc = (int32_t)value; break;
-    default: session->port = (int32_t)value; break;
+    case TGS_SESSION_API_ID:
+        session->api_id = value;
+        break;
+    case TGS_SESSION_USER_ID:
+        session->user_id = value;
+        break;
+    case TGS_SESSION_IS_BOT:
+        session->is_bot = (int32_t)value;
+        break;
+    case TGS_SESSION_TEST_MODE:
+        session->test_mode = (int32_t)value;
+        break;
+    case TGS_SESSION_DC:
+        session->dc = (int32_t)value;
+        break;
+    default:
+        session->port = (int32_t)value;
+        break;
     }
 }
 
 static tgs_status apply_option(tgs_session_data *session, const tgs_option *option, tgs_error *err) {
     if (text_equal(option->key, "address")) {
-        if (!dc_address_sane(option->value)) return error_set(err, TGS_E_INVALID, "option address: not an address");
+        if (!dc_address_sane(option->value))
+            return error_set(err, TGS_E_INVALID, "option address: not an address");
         if (!(session->fields & TGS_SESSION_ADDRESS)) session->address = option->value;
         session->fields |= TGS_SESSION_ADDRESS;
         return TGS_OK;
@@ -317,7 +332,8 @@ static tgs_status apply_option(tgs_session_data *session, const tgs_option *opti
     for (size_t i = 0; i < OPTION_NUMBER_COUNT; i++) {
         int64_t value;
         if (!text_equal(option->key, option_numbers[i].name)) continue;
-        if (!parse_number(option->value, &value) || value < option_numbers[i].min || value > option_numbers[i].max)
+        if (!parse_number(option->value, &value) || value < option_numbers[i].min ||
+            value > option_numbers[i].max)
             return error_set(err, TGS_E_INVALID, "option %s must be a number from %" PRId64 " to %" PRId64,
                              option_numbers[i].name, option_numbers[i].min, option_numbers[i].max);
         if (!(session->fields & option_numbers[i].bit)) set_number(session, option_numbers[i].bit, value);
@@ -331,16 +347,18 @@ tgs_status session_with_options(const tgs_snapshot *snapshot, const tgs_option *
                                 tgs_session_data *session, tgs_error *err) {
     tgs_status status = tgs_rows_row(snapshot->rows[TGS_RECORD_SESSION], 0, session, sizeof *session);
     if (status != TGS_OK) return error_set(err, TGS_E_INVALID, "the snapshot has no session");
-    for (size_t i = 0; i < n_options && status == TGS_OK; i++) status = apply_option(session, &options[i], err);
+    for (size_t i = 0; i < n_options && status == TGS_OK; i++)
+        status = apply_option(session, &options[i], err);
     return status;
 }
 
 static tgs_status lacking(const struct layout *layout, const char *what, tgs_error *err) {
-    return error_set(err, TGS_E_INVALID, "%s needs %s, which is not known: give it as an option", layout->format, what);
+    return error_set(err, TGS_E_INVALID, "%s needs %s, which is not known: give it as an option",
+                     layout->format, what);
 }
 
-static tgs_status find_number(const struct layout *layout, const struct part *part, const tgs_session_data *session,
-                              uint64_t *value, tgs_error *err) {
+static tgs_status find_number(const struct layout *layout, const struct part *part,
+                              const tgs_session_data *session, uint64_t *value, tgs_error *err) {
     static const struct {
         uint64_t bit;
         const char *name;
@@ -356,18 +374,31 @@ static tgs_status find_number(const struct layout *layout, const struct part *pa
     if (part->member != VERSION_1 && !(session->fields & members[part->member].bit))
         return lacking(layout, members[part->member].name, err);
     switch (part->member) {
-    case DC: number = session->dc; break;
-    case API_ID: number = session->api_id; break;
-    case TEST_MODE: number = session->test_mode; break;
-    case USER_ID: number = session->user_id; break;
-    case IS_BOT: number = session->is_bot; break;
-    case PORT: number = session->port; break;
-    default: break; /* VERSION_1 */
+    case DC:
+        number = session->dc;
+        break;
+    case API_ID:
+        number = session->api_id;
+        break;
+    case TEST_MODE:
+        number = session->test_mode;
+        break;
+    case USER_ID:
+        number = session->user_id;
+        break;
+    case IS_BOT:
+        number = session->is_bot;
+        break;
+    case PORT:
+        number = session->port;
+        break;
+    default:
+        break; /* VERSION_1 */
     }
     *value = (uint64_t)number;
     if (number < 0 || (part->size < 8 && *value >> (8 * part->size)))
-        return error_set(err, TGS_E_INVALID, "%s can't hold %s %" PRId64, layout->format, members[part->member].name,
-                         number);
+        return error_set(err, TGS_E_INVALID, "%s can't hold %s %" PRId64, layout->format,
+                         members[part->member].name, number);
     return TGS_OK;
 }
 
@@ -378,8 +409,8 @@ static void store_number(const struct part *part, uint64_t value, uint8_t *bytes
     }
 }
 
-static tgs_status write_parts(const struct layout *layout, const tgs_session_data *session, const uint8_t address[16],
-                              uint8_t *bytes, tgs_error *err) {
+static tgs_status write_parts(const struct layout *layout, const tgs_session_data *session,
+                              const uint8_t address[16], uint8_t *bytes, tgs_error *err) {
     tgs_status status = TGS_OK;
     for (const struct part *part = layout->parts; part->member != END && status == TGS_OK; part++) {
         uint64_t value = 0;
@@ -396,7 +427,8 @@ static tgs_status write_parts(const struct layout *layout, const tgs_session_dat
     return status;
 }
 
-tgs_status session_numeric_address(tgs_session_data *session, uint8_t bytes[16], int *family, tgs_error *err) {
+tgs_status session_numeric_address(tgs_session_data *session, uint8_t bytes[16], int *family,
+                                   tgs_error *err) {
     bool test_mode = (session->fields & TGS_SESSION_TEST_MODE) && session->test_mode;
     const char *known = session->fields & TGS_SESSION_DC ? dc_address(session->dc, test_mode, false) : NULL;
     *family = session->fields & TGS_SESSION_ADDRESS ? dc_parse_address(session->address, bytes) : 0;
@@ -406,21 +438,23 @@ tgs_status session_numeric_address(tgs_session_data *session, uint8_t bytes[16],
         *family = dc_parse_address(session->address, bytes);
     }
     if (!*family)
-        return error_set(err, TGS_E_INVALID, "no numeric address of the data center is known: give the option address");
-    if (!(session->fields & TGS_SESSION_PORT) || !session->port) set_number(session, TGS_SESSION_PORT, DC_PORT);
+        return error_set(err, TGS_E_INVALID,
+                         "no numeric address of the data center is known: give the option address");
+    if (!(session->fields & TGS_SESSION_PORT) || !session->port)
+        set_number(session, TGS_SESSION_PORT, DC_PORT);
     return TGS_OK;
 }
 
 static const struct layout *layout_to_write(tgs_str format, int family) {
     for (size_t i = 0; i < LAYOUT_COUNT; i++)
-        if (text_equal(format, layouts[i].format) && (family == 6 ? !layout_has(&layouts[i], IPV4)
-                                                                  : !layout_has(&layouts[i], IPV6)))
+        if (text_equal(format, layouts[i].format) &&
+            (family == 6 ? !layout_has(&layouts[i], IPV4) : !layout_has(&layouts[i], IPV6)))
             return &layouts[i];
     return NULL;
 }
 
-static tgs_status encode(const struct layout *layout, const tgs_session_data *session, const uint8_t address[16],
-                         tgs_text **out, tgs_error *err) {
+static tgs_status encode(const struct layout *layout, const tgs_session_data *session,
+                         const uint8_t address[16], tgs_text **out, tgs_error *err) {
     uint8_t bytes[300]; /* the longest layout has 279 */
     char text[1 + sizeof bytes / 3 * 4 + 1];
     size_t prefix = layout->prefix ? 1 : 0;
@@ -438,26 +472,32 @@ static tgs_status encode(const struct layout *layout, const tgs_session_data *se
 
 static tgs_status not_written(tgs_str format, tgs_error *err) {
     bool named = format.ptr && format.len && format.len < 64 && text_valid(format);
-    return error_set(err, TGS_E_UNSUPPORTED,
-                     "\"%.*s\" is no format that can be written; there are telethon, pyrogram, pyrogram-old-64, "
-                     "pyrogram-old-32, kurigram, mtgo, mtgo-2",
-                     named ? (int)format.len : 0, named ? format.ptr : "");
+    return error_set(
+        err, TGS_E_UNSUPPORTED,
+        "\"%.*s\" is no format that can be written; there are telethon, pyrogram, pyrogram-old-64, "
+        "pyrogram-old-32, kurigram, mtgo, mtgo-2",
+        named ? (int)format.len : 0, named ? format.ptr : "");
 }
 
-TGS_API tgs_status tgs_snapshot_to_text(const tgs_snapshot *snapshot, tgs_str format, const tgs_option *options,
-                                        size_t n_options, tgs_text **out, tgs_error *err) {
+TGS_API tgs_status tgs_snapshot_to_text(const tgs_snapshot *snapshot, tgs_str format,
+                                        const tgs_option *options, size_t n_options, tgs_text **out,
+                                        tgs_error *err) {
     error_clear(err);
     if (!out) return error_set(err, TGS_E_INVALID, "out is NULL");
     *out = NULL;
     if (!snapshot || !format.ptr || (n_options && !options))
-        return error_set(err, TGS_E_INVALID, "%s is NULL", !snapshot ? "snapshot" : !format.ptr ? "format" : "options");
+        return error_set(err, TGS_E_INVALID, "%s is NULL",
+                         !snapshot     ? "snapshot"
+                         : !format.ptr ? "format"
+                                       : "options");
     const struct layout *layout = layout_to_write(format, 4);
     if (!layout) return not_written(format, err);
     tgs_session_data session;
     uint8_t address[16] = {0};
     tgs_status status = session_with_options(snapshot, options, n_options, &session, err);
     if (status != TGS_OK) return status;
-    if (!(session.fields & TGS_SESSION_AUTH_KEY) || session.auth_key.len != AUTH_KEY_BYTES) return error_set_native(err, TGS_NOT_FOUND, NULL, NULL);
+    if (!(session.fields & TGS_SESSION_AUTH_KEY) || session.auth_key.len != AUTH_KEY_BYTES)
+        return error_set_native(err, TGS_NOT_FOUND, NULL, NULL);
     if (layout_has(layout, IPV4)) {
         int family;
         status = session_numeric_address(&session, address, &family, err);

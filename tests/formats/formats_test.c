@@ -121,7 +121,8 @@ static void marks_are_undone_as_they_were_made(void **state) {
     static const struct {
         int32_t kind;
         int64_t id;
-    } peers[] = {{TGS_PEER_USER, 5}, {TGS_PEER_CHAT, 5}, {TGS_PEER_CHANNEL, 5}, {TGS_PEER_CHANNEL, 3000000000000}};
+    } peers[] = {
+        {TGS_PEER_USER, 5}, {TGS_PEER_CHAT, 5}, {TGS_PEER_CHANNEL, 5}, {TGS_PEER_CHANNEL, 3000000000000}};
     int64_t marked, id;
     for (size_t i = 0; i < COUNT(peers); i++) {
         assert_true(mark_peer(peers[i].kind, peers[i].id, &marked));
@@ -136,9 +137,10 @@ static void marks_are_undone_as_they_were_made(void **state) {
 
 static void addresses_are_judged(void **state) {
     (void)state;
-    static const char *const sane[] = {"149.154.167.51", "2001:67c:4e8:f002::a", "venus.web.telegram.org", "10.0.0.1"};
-    static const char *const insane[] = {"", "0.0.0.0", "255.255.255.255", "::", "e:3134:392e:3135:342e:3136:372e:3530",
-                                         "a b", "1.2.3"};
+    static const char *const sane[] = {"149.154.167.51", "2001:67c:4e8:f002::a", "venus.web.telegram.org",
+                                       "10.0.0.1"};
+    static const char *const insane[] = {
+        "", "0.0.0.0", "255.255.255.255", "::", "e:3134:392e:3135:342e:3136:372e:3530", "a b", "1.2.3"};
     for (size_t i = 0; i < COUNT(sane); i++) assert_true(dc_address_sane(str(sane[i])));
     for (size_t i = 0; i < COUNT(insane); i++) assert_false(dc_address_sane(str(insane[i])));
     assert_int_equal(dc_is_test_address(str("149.154.167.40")), 1);
@@ -178,11 +180,14 @@ static int64_t query_image(struct buffer *image, const char *sql) {
 static void wal_of_page_size(int page_size) {
     tgs_error err;
     char sql[160];
-    snprintf(sql, sizeof sql, "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0;"
-                              "CREATE TABLE t(n INTEGER, text)", page_size);
+    snprintf(sql, sizeof sql,
+             "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0;"
+             "CREATE TABLE t(n INTEGER, text)",
+             page_size);
     sqlite3 *db = open_database("wal.db", sql);
     assert_int_equal(run(db, "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 500)"
-                             " INSERT INTO t SELECT n, hex(randomblob(200)) FROM c"), SQLITE_OK);
+                             " INSERT INTO t SELECT n, hex(randomblob(200)) FROM c"),
+                     SQLITE_OK);
     assert_int_equal(run(db, "DELETE FROM t WHERE n > 100"), SQLITE_OK);
     struct buffer main = read_path(in_folder("wal.db")), wal = read_path(in_folder("wal.db-wal"));
     struct buffer image = {NULL, 0};
@@ -220,12 +225,14 @@ static void committed_frames_of_a_wal_are_laid_over(void **state) {
 static void hot_journal_is_rolled_back(void **state) {
     (void)state;
     tgs_error err;
-    sqlite3 *db = open_database("hot.db", "PRAGMA page_size=1024; CREATE TABLE t(n INTEGER PRIMARY KEY, text);"
-                                          "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 500)"
-                                          " INSERT INTO t SELECT n, hex(randomblob(200)) FROM c");
+    sqlite3 *db = open_database(
+        "hot.db", "PRAGMA page_size=1024; CREATE TABLE t(n INTEGER PRIMARY KEY, text);"
+                  "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 500)"
+                  " INSERT INTO t SELECT n, hex(randomblob(200)) FROM c");
     struct buffer before = read_path(in_folder("hot.db"));
     assert_int_equal(run(db, "PRAGMA cache_size=5; BEGIN; UPDATE t SET text = hex(randomblob(400));"
-                             "INSERT INTO t SELECT n + 1000, text FROM t"), SQLITE_OK);
+                             "INSERT INTO t SELECT n + 1000, text FROM t"),
+                     SQLITE_OK);
     struct buffer image = read_path(in_folder("hot.db")), journal = read_path(in_folder("hot.db-journal"));
     assert_true(image.size != before.size || memcmp(image.bytes, before.bytes, before.size) != 0);
     assert_int_equal(sqlite_roll_back(&image, &journal, &err), TGS_OK);
@@ -247,14 +254,16 @@ static void hot_journal_is_rolled_back(void **state) {
 
 static void super_journal_is_named(void **state) {
     (void)state;
-    uint8_t bytes[] = "xxxx\0\0\0\0/a\xff" "b\0\0\0\x04\0\0\0\0\xd9\xd5\x05\xf9\x20\xa1\x63\xd7";
+    uint8_t bytes[] = "xxxx\0\0\0\0/a\xff"
+                      "b\0\0\0\x04\0\0\0\0\xd9\xd5\x05\xf9\x20\xa1\x63\xd7";
     struct buffer journal = {bytes, sizeof bytes - 1};
     char name[16];
     uint32_t sum = '/' + 'a' + (uint32_t)-1 + 'b';
     bytes[18] = (uint8_t)(sum >> 8);
     bytes[19] = (uint8_t)sum;
     assert_true(journal_super_name(&journal, name, sizeof name));
-    assert_string_equal(name, "/a\xff" "b");
+    assert_string_equal(name, "/a\xff"
+                              "b");
     assert_false(journal_super_name(&journal, name, 4));
     bytes[19]++;
     assert_false(journal_super_name(&journal, name, sizeof name));
@@ -265,7 +274,8 @@ static void super_journal_is_named(void **state) {
 static tgs_snapshot *read_snapshot(const char *path) {
     tgs_error err;
     tgs_snapshot *snapshot;
-    if (tgs_snapshot_from_file(str(path), &snapshot, NULL, &err) != TGS_OK) fail_msg("%s: %s", path, err.message);
+    if (tgs_snapshot_from_file(str(path), &snapshot, NULL, &err) != TGS_OK)
+        fail_msg("%s: %s", path, err.message);
     return snapshot;
 }
 
@@ -297,10 +307,14 @@ static void written_file_holds_what_was_read(void **state) {
     static const struct {
         const char *from, *format;
     } cases[] = {
-        {"telethon/1.45.0-main.session", "telethon-sqlite"}, {"telethon/0.18.0-main.session", "telethon-sqlite"},
-        {"telethon/1.45.0-test.session", "telethon-sqlite"}, {"telethon/1.45.0-wal.session", "telethon-sqlite"},
-        {"pyrogram/2.0.106-main.session", "pyrogram-sqlite"}, {"pyrogram/2.0.106-bot.session", "pyrogram-sqlite"},
-        {"kurigram/2.2.26-main.session", "kurigram-sqlite"}, {"kurigram/2.2.26-test.session", "kurigram-sqlite"},
+        {"telethon/1.45.0-main.session", "telethon-sqlite"},
+        {"telethon/0.18.0-main.session", "telethon-sqlite"},
+        {"telethon/1.45.0-test.session", "telethon-sqlite"},
+        {"telethon/1.45.0-wal.session", "telethon-sqlite"},
+        {"pyrogram/2.0.106-main.session", "pyrogram-sqlite"},
+        {"pyrogram/2.0.106-bot.session", "pyrogram-sqlite"},
+        {"kurigram/2.2.26-main.session", "kurigram-sqlite"},
+        {"kurigram/2.2.26-test.session", "kurigram-sqlite"},
         {"odd/kurigram-typecase.session", "kurigram-sqlite"},
     };
     const int32_t records[] = {TGS_RECORD_SESSION, TGS_RECORD_PEER, TGS_RECORD_UPDATE_STATE, TGS_RECORD_KV};
@@ -311,7 +325,8 @@ static void written_file_holds_what_was_read(void **state) {
         snprintf(from, sizeof from, "%s/%s", FIXTURES, cases[i].from);
         const char *path = in_folder("written.session");
         tgs_snapshot *before = read_snapshot(from);
-        assert_int_equal(tgs_snapshot_to_file(before, str(cases[i].format), str(path), NULL, 0, NULL, &err), TGS_OK);
+        assert_int_equal(tgs_snapshot_to_file(before, str(cases[i].format), str(path), NULL, 0, NULL, &err),
+                         TGS_OK);
         assert_int_equal(stat(path, &info), 0);
         assert_int_equal(info.st_mode & 0777, 0600);
         assert_int_equal(info.st_nlink, 1);
@@ -334,26 +349,31 @@ static void file_that_lacks_a_value_is_not_written(void **state) {
     tgs_snapshot *snapshot = read_snapshot(from);
     const tgs_str path = str(in_folder("lacking.session"));
     const tgs_option bot = {TGS_STR("is_bot"), TGS_STR("0")};
-    assert_int_equal(tgs_snapshot_to_file(snapshot, str("pyrogram-sqlite"), path, NULL, 0, NULL, &err), TGS_E_INVALID);
+    assert_int_equal(tgs_snapshot_to_file(snapshot, str("pyrogram-sqlite"), path, NULL, 0, NULL, &err),
+                     TGS_E_INVALID);
     assert_non_null(strstr(err.message, "is_bot"));
     assert_int_equal(access(path.ptr, F_OK), -1);
-    assert_int_equal(tgs_snapshot_to_file(snapshot, str("pyrogram-sqlite"), path, &bot, 1, NULL, &err), TGS_OK);
+    assert_int_equal(tgs_snapshot_to_file(snapshot, str("pyrogram-sqlite"), path, &bot, 1, NULL, &err),
+                     TGS_OK);
     unlink(path.ptr);
-    assert_int_equal(tgs_snapshot_to_file(snapshot, str("tdata"), path, NULL, 0, NULL, &err), TGS_E_UNSUPPORTED);
-    assert_int_equal(tgs_snapshot_to_file(snapshot, str("telethon-sqlite"), str("/nowhere/x"), NULL, 0, NULL, &err),
-                     TGS_E_UNAVAILABLE);
+    assert_int_equal(tgs_snapshot_to_file(snapshot, str("tdata"), path, NULL, 0, NULL, &err),
+                     TGS_E_UNSUPPORTED);
+    assert_int_equal(
+        tgs_snapshot_to_file(snapshot, str("telethon-sqlite"), str("/nowhere/x"), NULL, 0, NULL, &err),
+        TGS_E_UNAVAILABLE);
     tgs_snapshot_free(snapshot);
     snprintf(from, sizeof from, "%s/telethon/1.45.0-loggedout.session", FIXTURES);
     snapshot = read_snapshot(from);
-    assert_int_equal(tgs_snapshot_to_file(snapshot, str("telethon-sqlite"), path, NULL, 0, NULL, &err), TGS_NOT_FOUND);
+    assert_int_equal(tgs_snapshot_to_file(snapshot, str("telethon-sqlite"), path, NULL, 0, NULL, &err),
+                     TGS_NOT_FOUND);
     tgs_snapshot_free(snapshot);
 }
 
 /* --- bad input ------------------------------------------------------------------------------ */
 
 static void assert_documented(tgs_status status, const tgs_error *err) {
-    assert_true(status == TGS_OK || status == TGS_E_INVALID || status == TGS_E_CORRUPT || status == TGS_E_UNSUPPORTED ||
-                status == TGS_E_TOO_LARGE);
+    assert_true(status == TGS_OK || status == TGS_E_INVALID || status == TGS_E_CORRUPT ||
+                status == TGS_E_UNSUPPORTED || status == TGS_E_TOO_LARGE);
     if (status != TGS_OK) assert_true(err->message[0] != '\0');
 }
 
@@ -362,7 +382,8 @@ static tgs_status read_copy(const char *path) {
     tgs_snapshot *snapshot;
     tgs_status status = tgs_snapshot_from_file(str(path), &snapshot, NULL, &err);
     assert_documented(status, &err);
-    if (status == TGS_OK) assert_int_equal(tgs_rows_count(tgs_snapshot_rows(snapshot, TGS_RECORD_SESSION)), 1);
+    if (status == TGS_OK)
+        assert_int_equal(tgs_rows_count(tgs_snapshot_rows(snapshot, TGS_RECORD_SESSION)), 1);
     if (status != TGS_OK) assert_null(snapshot);
     tgs_snapshot_free(snapshot);
     return status;
@@ -471,7 +492,9 @@ static int may_allocate(void) {
 
 void *__wrap_malloc(size_t size) { return may_allocate() ? __real_malloc(size) : NULL; }
 void *__wrap_calloc(size_t n, size_t size) { return may_allocate() ? __real_calloc(n, size) : NULL; }
-void *__wrap_realloc(void *memory, size_t size) { return may_allocate() ? __real_realloc(memory, size) : NULL; }
+void *__wrap_realloc(void *memory, size_t size) {
+    return may_allocate() ? __real_realloc(memory, size) : NULL;
+}
 
 static sqlite3_mem_methods sqlite_memory;
 
@@ -493,7 +516,8 @@ static void each_allocation_may_fail(const char *path, const char *text) {
         allocations_left = -1;
         tgs_snapshot_free(snapshot);
         if (status == TGS_OK && left > 0) return;
-        if (status != TGS_OK && status != TGS_E_NOMEM) fail_msg("allocation %ld: %d, %s", n, status, err.message);
+        if (status != TGS_OK && status != TGS_E_NOMEM)
+            fail_msg("allocation %ld: %d, %s", n, status, err.message);
     }
 }
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -384,6 +385,74 @@ def test_session_without_a_record_is_not_found() -> None:
         tgstore.Snapshot.from_session(store.session("nobody"))
 
 
+# --- rows that no library wrote ------------------------------------------------------------------------
+
+
+def altered(path: Path, sql: str) -> tgstore.Snapshot:
+    connection = sqlite3.connect(path)
+    connection.executescript(sql)
+    connection.close()
+    return tgstore.Snapshot.from_file(path)
+
+
+def test_values_of_wrong_types_are_left_out_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "odd.session"
+    shutil.copyfile(FIXTURES / "telethon/1.45.0-main.session", path)
+    snapshot = altered(path, """
+        UPDATE entities SET username = 5, date = 'yesterday' WHERE id = 424242;
+        UPDATE entities SET phone = 'none' WHERE id = 555933175;
+        UPDATE entities SET hash = x'00' WHERE id = 592657117;
+        UPDATE update_state SET pts = 'many' WHERE id = 0;
+        UPDATE sessions SET port = 'x', takeout_id = x'';
+    """)
+    found = {(peer.kind, peer.id): peer for peer in snapshot.peers}
+    assert len(found) == 27
+    # SQLite's affinity makes a text of the 5, so that it is a username.
+    assert found["user", 424242].usernames == ["5"]
+    assert found["user", 424242].get("seen_at") is None
+    assert found["user", 555933175].get("phone") is None
+    assert found["user", 592657117].get("access_hash") is None
+    assert [state.get("pts") for state in snapshot.update_states if state.channel_id == 0] == [None]
+    assert snapshot.session.port == 443
+    assert "5 values left out: wrong types or beyond limits" in snapshot.notes
+
+
+def test_text_that_is_not_utf_8_is_mended(tmp_path: Path) -> None:
+    path = tmp_path / "latin.session"
+    shutil.copyfile(FIXTURES / "telethon/1.45.0-main.session", path)
+    snapshot = altered(path, """
+        UPDATE entities SET name = CAST(x'4a6f73e9' AS TEXT) WHERE id = 424242;
+        UPDATE entities SET name = CAST(x'610062' AS TEXT) WHERE id = 555933175;
+    """)
+    names = {peer.id: peer.first_name for peer in snapshot.peers if peer.kind == "user"}
+    assert names[424242] == "Jos\ufffd"
+    assert names[555933175] == "a\ufffdb"
+    assert "2 texts were not UTF-8; U+FFFD stands for what is not" in snapshot.notes
+    with tgstore.open("memory:") as store:
+        snapshot.to_session(store.session())
+
+
+def test_keys_and_names_of_any_length_are_no_danger(tmp_path: Path) -> None:
+    path = tmp_path / "long.session"
+    shutil.copyfile(FIXTURES / "kurigram/2.2.26-main.session", path)
+    snapshot = altered(path, """
+        UPDATE usernames SET username = printf('%600c', 'x') WHERE username = 'durov_x';
+        INSERT INTO usernames VALUES (NULL, 'nobody'), (31337, 'orphan'), ('x', 'text'), (424242, '');
+    """)
+    found = {(peer.kind, peer.id): peer for peer in snapshot.peers}
+    assert len(found) == 26
+    assert found["user", 424242].get("usernames") is None
+    assert sum(len(peer.get("usernames", [])) for peer in snapshot.peers) == 16
+    assert any("rows left out" in note for note in snapshot.notes)
+
+
+def test_a_view_or_virtual_table_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "view.session"
+    shutil.copyfile(FIXTURES / "telethon/1.45.0-main.session", path)
+    with pytest.raises(tgstore.InvalidError, match="no session file"):
+        altered(path, "ALTER TABLE sessions RENAME TO hidden; CREATE VIEW sessions AS SELECT * FROM hidden")
+
+
 # --- where files are -----------------------------------------------------------------------------
 
 
@@ -408,6 +477,9 @@ def test_file_that_holds_a_string(tmp_path: Path) -> None:
     path = tmp_path / "session.txt"
     path.write_text(VECTORS["vectors"]["pyrogram"]["text"] + "\n")
     assert tgstore.Snapshot.from_file(path).session.auth_key == VECTOR_KEY
+    path.write_text(VECTORS["vectors"]["pyrogram"]["text"][:300])
+    with pytest.raises(tgstore.InvalidError, match="session.txt: not a session string: 300 characters"):
+        tgstore.Snapshot.from_file(path)
 
 
 def test_read_only_folder(copy_of: Any, tmp_path: Path) -> None:
