@@ -110,6 +110,8 @@ int no_session(const char *name);
 int expect_session(const struct cli *cli, tgs_store *store, tgs_str name);
 /* Sync and close: what a writing command ends with. */
 int finish_store(struct cli *cli, tgs_store *store, int status);
+/* Wait until standard input can be read.  False after Ctrl-C. */
+bool wait_for_input(const struct cli *cli);
 int read_snapshot(struct cli *cli, const char *file, tgs_snapshot **snapshot);
 /* A call that may take as long as `rows` rows of work. */
 tgs_call call_for(const struct cli *cli, uint64_t rows);

@@ -61,7 +61,7 @@ static int confirm(const struct cli *cli) {
     fputs("Delete session ", stderr);
     print_quoted(stderr, to_str(cli->values[OPTION_SESSION]));
     fputs(" for good, with its auth keys, peers and all the rest? [y/N] ", stderr);
-    int answer = getchar();
+    int answer = wait_for_input(cli) ? getchar() : EOF;
     if (answer == 'y' || answer == 'Y') return DONE;
     complain("nothing was deleted");
     return FAILED;

@@ -134,6 +134,10 @@ void progress_start(const char *label, uint64_t total) {
     pthread_sigmask(SIG_BLOCK, &all, &before);
     bar.running = start_thread();
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!bar.running) return;
+    pthread_mutex_lock(&bar.mutex);
+    draw(); /* at once, however short the work is */
+    pthread_mutex_unlock(&bar.mutex);
 }
 
 void progress_add(uint64_t n) { atomic_fetch_add(&bar.done, n); }

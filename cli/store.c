@@ -2,6 +2,8 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -145,6 +147,16 @@ int expect_session(const struct cli *cli, tgs_store *store, tgs_str name) {
 
 /* --- session strings and files ---------------------------------------------------------- */
 
+bool wait_for_input(const struct cli *cli) {
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before); /* a signal between the look and the wait must end the wait */
+    struct pollfd input = {STDIN_FILENO, POLLIN, 0};
+    bool there = !tgs_canceller_cancelled(cli->call.cancel) && ppoll(&input, 1, NULL, &before) >= 0;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return there;
+}
+
 static ssize_t not_read(const struct cli *cli, int error) {
     if (tgs_canceller_cancelled(cli->call.cancel))
         complain("cancelled");
@@ -157,7 +169,7 @@ static ssize_t not_read(const struct cli *cli, int error) {
 static ssize_t read_input(const struct cli *cli, char *text, size_t limit, bool one_line) {
     size_t len = 0;
     while (len < limit) {
-        ssize_t n = read(STDIN_FILENO, text + len, limit - len);
+        ssize_t n = wait_for_input(cli) ? read(STDIN_FILENO, text + len, limit - len) : -1;
         if (n < 0) return not_read(cli, errno);
         len += (size_t)n;
         if (n == 0 || (one_line && text[len - 1] == '\n')) return (ssize_t)len;

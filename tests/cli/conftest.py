@@ -71,7 +71,9 @@ class Terminal:
     master: int
     seen: bytearray
 
-    def _read(self) -> bool:
+    def _read(self, deadline: float) -> bool:
+        ready, _, _ = select.select([self.master], [], [], max(0.0, deadline - time.monotonic()))
+        assert ready, f"nothing more came after {bytes(self.seen)!r}"
         try:
             chunk = os.read(self.master, 65536)
         except OSError:  # the other side is closed
@@ -82,8 +84,7 @@ class Terminal:
     def expect(self, text: str) -> None:
         deadline = time.monotonic() + PATIENCE
         while text.encode() not in self.seen:
-            ready, _, _ = select.select([self.master], [], [], max(0.0, deadline - time.monotonic()))
-            assert ready and self._read(), f"{text!r} did not come; this did: {bytes(self.seen)!r}"
+            assert self._read(deadline), f"{text!r} did not come; this did: {bytes(self.seen)!r}"
 
     def type(self, text: str) -> None:
         os.write(self.master, text.encode())
@@ -92,7 +93,8 @@ class Terminal:
         self.type("\x03")
 
     def end(self) -> tuple[int, str]:
-        while self._read():
+        deadline = time.monotonic() + PATIENCE
+        while self._read(deadline):
             pass
         status = self.process.wait(PATIENCE)
         return status, self.seen.decode(errors="replace").replace("\r\n", "\n")
