@@ -27,39 +27,41 @@ static PyObject *find_class(tgs_status code) {
     return PyExc_RuntimeError;
 }
 
-/* Raise with `message`, which is consumed, in place of the error's own; NULL: an exception is set. */
-static void raise_with(const tgs_error *error, PyObject *message, PyObject *done) {
-    PyObject *class = message ? find_class(error->code) : NULL;
+/* Raise with `message` and `done`, which are consumed; NULL for `message`: an exception is set. */
+static void raise_with(tgs_status status, const tgs_error *error, PyObject *message, PyObject *done) {
+    PyObject *class = message ? find_class(status) : NULL;
     PyObject *exception =
-        class ? PyObject_CallFunction(class, "iOiLssO", (int)error->code, error->retryable ? Py_True : Py_False,
+        class ? PyObject_CallFunction(class, "iOiLssO", (int)status, error->retryable ? Py_True : Py_False,
                                       (int)error->outcome, (long long)error->index, error->backend, error->native,
                                       message)
               : NULL;
-    Py_XDECREF(message);
     if (exception && (!done || PyObject_SetAttrString(exception, "done", done) == 0))
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
     Py_XDECREF(exception);
+    Py_XDECREF(message);
+    Py_XDECREF(done);
 }
 
-static PyObject *message_of(const tgs_error *error) {
-    const char *text = error->message[0] ? error->message : tgs_status_name(error->code);
+/* TGS_NOT_FOUND comes without a message. */
+static PyObject *message_of(tgs_status status, const tgs_error *error) {
+    const char *text = error->message[0] ? error->message : tgs_status_name(status);
     return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
 }
 
-void raise_error(const tgs_error *error) { raise_with(error, message_of(error), NULL); }
+void raise_error(tgs_status status, const tgs_error *error) {
+    raise_with(status, error, message_of(status, error), NULL);
+}
 
-void raise_error_done(const tgs_error *error, uint64_t done) {
+void raise_error_done(tgs_status status, const tgs_error *error, uint64_t done) {
     PyObject *count = PyLong_FromUnsignedLongLong(done);
-    if (!count) return;
-    raise_with(error, message_of(error), count);
-    Py_DECREF(count);
+    if (count) raise_with(status, error, message_of(status, error), count);
 }
 
 void raise_invalid(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    tgs_error error = {.code = TGS_E_INVALID, .index = -1};
-    raise_with(&error, PyUnicode_FromFormatV(format, arguments), NULL);
+    tgs_error error = {.index = -1};
+    raise_with(TGS_E_INVALID, &error, PyUnicode_FromFormatV(format, arguments), NULL);
     va_end(arguments);
 }
 

@@ -46,6 +46,7 @@ IO(tgs_lease_release)
 IO(tgs_batch_commit)
 IO(tgs_snapshot_from_file)
 IO(tgs_snapshot_from_session)
+IO(tgs_snapshot_to_file)
 IO(tgs_snapshot_to_session)
 
 /* --- status and error: no "noblock" code may use the names `error` and `done` for anything else --- */
@@ -62,7 +63,7 @@ IO(tgs_snapshot_to_session)
 
 %typemap(out) tgs_status {
     if (result != TGS_OK) {
-        raise_error(&error);
+        raise_error(result, &error);
         SWIG_fail;
     }
     $result = SWIG_Py_Void();
@@ -70,7 +71,7 @@ IO(tgs_snapshot_to_session)
 %define COUNTS_ROWS(function)
 %typemap(out) tgs_status function {
     if (result != TGS_OK) {
-        raise_error_done(&error, done);
+        raise_error_done(result, &error, done);
         SWIG_fail;
     }
     $result = SWIG_Py_Void();

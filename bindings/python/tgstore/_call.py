@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar, Union
 
 from . import _lowlevel
@@ -56,16 +56,19 @@ class Canceller:
         self._followers.discard(follower)
 
 
-def as_rows(rows: Rows[R]) -> Sequence[R]:
+def each_row(rows: Rows[R]) -> Iterator[R]:
     """The records of an argument that takes one or many."""
-    if isinstance(rows, (list, tuple)):
-        return rows
     if isinstance(rows, Record):
-        return (rows,)
+        return iter((rows,))
     try:
-        return list(rows)
+        return iter(rows)
     except TypeError:
         raise TypeError(f"rows must be records, not {type(rows).__name__}") from None
+
+
+def as_rows(rows: Rows[R]) -> Sequence[R]:
+    """The same all at once."""
+    return rows if isinstance(rows, (list, tuple)) else list(each_row(rows))
 
 
 def records_of(rows: Sequence[Record]) -> set[int]:

@@ -19,6 +19,7 @@ from ._call import (
     as_rows,
     choice,
     dedup_rows,
+    each_row,
     records_of,
     settle_rows,
 )
@@ -191,7 +192,7 @@ class Session:
         Returns: how many were stored.  After an Error its `done` tells how many of the first rows
             are; the load may be repeated, whole or from there on.
         """
-        iterator = iter((rows,) if isinstance(rows, Record) else rows)
+        iterator = each_row(rows)
         done = 0
         while chunk := builtins.list(islice(iterator, _CHUNK)):
             records_of(chunk)

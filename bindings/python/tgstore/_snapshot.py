@@ -148,6 +148,26 @@ class Snapshot(SnapshotRows):
             _lowlevel.tgs_snapshot_from_session(session._handle, int(peers), (timeout_ms, cancel))
         )
 
+    def to_file(
+        self,
+        format: str,
+        path: str | os.PathLike[str],
+        *,
+        timeout_ms: int | None = None,
+        cancel: Canceller | None = None,
+        **options: Option,
+    ) -> None:
+        """Write as a new session file, mode 0600, that is there as a whole or not at all.  Blocks.
+
+        Args:
+            format: "telethon-sqlite", "pyrogram-sqlite" or "kurigram-sqlite".
+            options: as in to_text.
+        Raises: as to_text, and ConflictError (the file exists).
+        """
+        _lowlevel.tgs_snapshot_to_file(
+            self._handle, format, os.fspath(path), option_texts(options), (timeout_ms, cancel)
+        )
+
     def to_session(
         self,
         session: Session,

@@ -387,13 +387,14 @@ class Store:
     async def close(self) -> None:
         """Close; again is no error.  As tgstore.Store.close."""
         call = _threads.submit(self._sync.close)  # not behind the calls that it is to end
+        if self._threads is not _threads:
+            self._threads.shutdown(wait=False)
+            self._threads = _threads  # where later calls learn that it is closed
         try:
             await asyncio.wrap_future(call)
         except asyncio.CancelledError:
             await _end(call)
             raise
-        finally:
-            self._threads.shutdown(wait=False)
 
     def session(self, name: str = "") -> Session:
         """The session of this name, whether or not it exists.  Does not block."""
@@ -467,6 +468,19 @@ class Snapshot(_snapshot.SnapshotRows):
             cancel=cancel,
         )
         return cls(snapshot._handle)
+
+    async def to_file(
+        self,
+        format: str,
+        path: str | os.PathLike[str],
+        *,
+        timeout_ms: int | None = None,
+        cancel: Canceller | None = None,
+        **options: Option,
+    ) -> None:
+        """Write as a new session file.  As tgstore.Snapshot.to_file."""
+        write = _snapshot.Snapshot(self._handle).to_file
+        await _run(_threads, write, format, path, timeout_ms=timeout_ms, cancel=cancel, **options)
 
     async def to_session(
         self,
