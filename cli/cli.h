@@ -76,8 +76,6 @@ void print_option_help(uint32_t options);
 bool given(const struct cli *cli, enum option_id option);
 /* Value of a number option in its smallest unit; `otherwise` if it is not given.  Checked on parsing. */
 int64_t option_milliseconds(const struct cli *cli, enum option_id option, int64_t otherwise);
-/* Session strings do not belong on a command line, where everybody can see them. */
-bool looks_like_session_string(const char *argument);
 
 /* --- report.c: complaints and results --- */
 
@@ -89,19 +87,21 @@ __attribute__((format(printf, 2, 3))) int misused(const struct cli *cli, const c
 /* Complain about a failed call and return the exit status.  `missing` is the message for NOT_FOUND. */
 int failed(const tgs_error *err, const char *missing);
 int out_of_memory(void);
+const char *plural(uint64_t n); /* "s" or "" */
 
 /* --- store.c: opening what the arguments name --- */
 
 enum access { READ, CHANGE, CREATE };
 int open_store(struct cli *cli, const char *url, enum access access, tgs_store **store);
-/* The session of --session, or else the only one of the store. */
-int open_session(struct cli *cli, tgs_store *store, tgs_session **session);
-/* Open the store of the first argument (and the session), do the work, close. */
+/* Open the store of the first argument (and the session of --session, or else its only one), do the work,
+ * close. */
 int with_store(struct cli *cli, enum access access, int (*work)(struct cli *, tgs_store *));
 int with_session(struct cli *cli, int (*work)(struct cli *, tgs_store *, tgs_session *));
-/* The sessions of a store, page by page. */
-int each_session_page(struct cli *cli, tgs_store *store, int (*visit)(struct cli *, const tgs_rows *, void *),
-                      void *context);
+/* The rows of a session, and the sessions of a store, page by page. */
+typedef int page_visitor(void *context, const tgs_rows *rows);
+int each_page(struct cli *cli, tgs_session *session, int32_t record, const tgs_filter *filter,
+              page_visitor *visit, void *context);
+int each_session_page(struct cli *cli, tgs_store *store, page_visitor *visit, void *context);
 /* How many rows a session, or with ptr NULL the store, has. */
 int count_rows(const struct cli *cli, tgs_store *store, tgs_str name, uint64_t *total);
 /* Complain that there is no session of that name, or with NULL none at all, and return MISSING. */
@@ -153,7 +153,6 @@ void table_open(struct table *table, int32_t record, const char *const *columns)
 void table_row(struct table *table, const void *row);
 void table_print(struct table *table); /* the rows since the last time */
 int table_close(struct table *table);
-int print_rows(const tgs_rows *rows, const char *const *columns);
 int print_dc_auths(const tgs_rows *rows);
 /* The fields of a row, one a line. */
 void print_record(int32_t record, const void *row);

@@ -10,7 +10,7 @@ static int report_removed(const struct cli *cli, uint64_t removed) {
         struct json_object *object = json_new();
         return json_print(object, json_set(object, "removed", json_number(removed)));
     }
-    printf("%" PRIu64 " rows removed\n", removed);
+    printf("%" PRIu64 " row%s removed\n", removed, plural(removed));
     return DONE;
 }
 
@@ -30,7 +30,7 @@ static int remove_rows(struct cli *cli, const char *label,
     progress_stop();
     if (result == TGS_OK) return DONE;
     int status = failed(&err, "");
-    hint("%" PRIu64 " rows were removed; the same command again goes on from there", *removed);
+    hint("removed so far: %" PRIu64 "; the same command again goes on from there", *removed);
     return status;
 }
 

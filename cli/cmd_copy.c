@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE 1000
+#define STEP_ITEMS 1000
 
 struct copy {
     struct cli *cli;
@@ -27,14 +27,13 @@ static int put_range(struct copy *copy, const tgs_rows *rows, size_t begin, size
     return result == TGS_OK ? DONE : failed(&err, "");
 }
 
-static int put_rows(struct copy *copy, const tgs_rows *rows, void *unused) {
-    (void)unused;
+static int put_rows(void *copy, const tgs_rows *rows) {
     return put_range(copy, rows, 0, tgs_rows_count(rows));
 }
 
 /* The session's own record alone may be told to take another account's place. */
-static int put_account(struct copy *copy, const tgs_rows *rows, void *unused) {
-    (void)unused;
+static int put_account(void *context, const tgs_rows *rows) {
+    struct copy *copy = context;
     if (tgs_rows_count(rows) == 0) return DONE;
     tgs_session_data data;
     tgs_error err;
@@ -50,34 +49,6 @@ static int put_account(struct copy *copy, const tgs_rows *rows, void *unused) {
     copy->rows++;
     progress_add(1);
     return DONE;
-}
-
-/* --- pages ------------------------------------------------------------------------------------------ */
-
-typedef int page_visitor(struct copy *copy, const tgs_rows *rows, void *context);
-
-static int each_page(struct copy *copy, int32_t record, page_visitor *visit, void *context) {
-    tgs_rows *page = NULL;
-    const char *last = NULL;
-    size_t stride = 0;
-    int status = DONE;
-    for (bool more = true; more && status == DONE;) {
-        tgs_rows *next;
-        tgs_error err;
-        if (tgs_list(copy->source, record, last, stride, NULL, PAGE, &next, &copy->cli->call, &err) !=
-            TGS_OK) {
-            status = failed(&err, "");
-            break;
-        }
-        tgs_rows_free(page); /* kept until now for the last row in it */
-        page = next;
-        status = visit(copy, page, context);
-        more = tgs_rows_more(page);
-        const char *data = tgs_rows_data(page, &stride);
-        if (more) last = data + (tgs_rows_count(page) - 1) * stride;
-    }
-    tgs_rows_free(page);
-    return status;
 }
 
 /* --- queue items ------------------------------------------------------------------------------------- */
@@ -102,7 +73,7 @@ static void free_places(struct places *places) {
 
 static bool add_place(struct places *places, const tgs_queue_item *item) {
     if (places->n == places->room) {
-        size_t room = places->room ? places->room * 2 : PAGE;
+        size_t room = places->room ? places->room * 2 : 1024;
         struct place *items = realloc(places->items, room * sizeof *items);
         if (!items) return false;
         places->items = items;
@@ -116,12 +87,11 @@ static bool add_place(struct places *places, const tgs_queue_item *item) {
     return true;
 }
 
-static int add_places(struct copy *copy, const tgs_rows *rows, void *context) {
-    (void)copy;
+static int add_places(void *places, const tgs_rows *rows) {
     for (size_t i = 0; i < tgs_rows_count(rows); i++) {
         tgs_queue_item item;
         tgs_rows_row(rows, i, &item, sizeof item);
-        if (!add_place(context, &item)) return out_of_memory();
+        if (!add_place(places, &item)) return out_of_memory();
     }
     return DONE;
 }
@@ -134,7 +104,7 @@ static int by_sequence(const void *a, const void *b) {
 /* How many of the places from `begin` on make one step of reasonable size. */
 static size_t step_length(const struct places *places, size_t begin) {
     size_t n = 0, bytes = 0;
-    while (begin + n < places->n && n < PAGE) {
+    while (begin + n < places->n && n < STEP_ITEMS) {
         bytes += places->items[begin + n].bytes;
         if (n > 0 && bytes > TGS_MAX_BATCH_BYTES) break;
         n++;
@@ -172,7 +142,7 @@ static int copy_step(struct copy *copy, const struct place *places, size_t n) {
 
 static int copy_queue(struct copy *copy) {
     struct places places = {0};
-    int status = each_page(copy, TGS_RECORD_QUEUE_ITEM, add_places, &places);
+    int status = each_page(copy->cli, copy->source, TGS_RECORD_QUEUE_ITEM, NULL, add_places, &places);
     if (places.n) qsort(places.items, places.n, sizeof *places.items, by_sequence);
     for (size_t begin = 0, n; begin < places.n && status == DONE; begin += n) {
         n = step_length(&places, begin);
@@ -186,9 +156,11 @@ static int copy_queue(struct copy *copy) {
 
 /* The account first: if it is another one, nothing of the target is touched. */
 static int copy_records(struct copy *copy) {
-    int status = each_page(copy, TGS_RECORD_SESSION, put_account, NULL);
+    int status = each_page(copy->cli, copy->source, TGS_RECORD_SESSION, NULL, put_account, copy);
     for (int32_t record = TGS_RECORD_DC_AUTH; record <= TGS_RECORD_KV && status == DONE; record++)
-        status = record == TGS_RECORD_QUEUE_ITEM ? copy_queue(copy) : each_page(copy, record, put_rows, NULL);
+        status = record == TGS_RECORD_QUEUE_ITEM
+                     ? copy_queue(copy)
+                     : each_page(copy->cli, copy->source, record, NULL, put_rows, copy);
     return status;
 }
 
@@ -206,13 +178,12 @@ static int copy_session(struct copy *copy, tgs_str name) {
     return status;
 }
 
-static int copy_page(struct cli *cli, const tgs_rows *infos, void *context) {
-    (void)cli;
+static int copy_page(void *copy, const tgs_rows *infos) {
     int status = DONE;
     for (size_t i = 0; i < tgs_rows_count(infos) && status == DONE; i++) {
         tgs_session_info info;
         tgs_rows_row(infos, i, &info, sizeof info);
-        status = copy_session(context, info.name);
+        status = copy_session(copy, info.name);
     }
     return status;
 }
@@ -242,7 +213,8 @@ static int report_copy(const struct copy *copy) {
                         json_set(object, "rows", json_number(copy->rows));
         return json_print(object, complete);
     }
-    printf("%" PRIu64 " rows of %" PRIu64 " sessions copied\n", copy->rows, copy->sessions);
+    printf("%" PRIu64 " row%s of %" PRIu64 " session%s copied\n", copy->rows, plural(copy->rows),
+           copy->sessions, plural(copy->sessions));
     return DONE;
 }
 

@@ -4,10 +4,7 @@
 
 /* --- sessions --------------------------------------------------------------------------------- */
 
-static int list_page(struct cli *cli, const tgs_rows *infos, void *listing) {
-    (void)cli;
-    return listing_rows(listing, infos);
-}
+static int list_page(void *listing, const tgs_rows *infos) { return listing_rows(listing, infos); }
 
 static int sessions_of(struct cli *cli, tgs_store *store) {
     static const char *const columns[] = {"name",          "created",    "lease_mode",

@@ -9,8 +9,6 @@
 #include <wchar.h>
 #include <wctype.h>
 
-#define PAGE 1000
-
 struct search {
     struct cli *cli;
     tgs_session *session;
@@ -137,7 +135,8 @@ static bool matches(const tgs_peer *peer, const wchar_t *wanted) {
     return false;
 }
 
-static int show_matching(struct search *search, const tgs_rows *rows) {
+static int show_matching(void *context, const tgs_rows *rows) {
+    struct search *search = context;
     if (!search->wanted) return listing_rows(&search->listing, rows);
     int status = DONE;
     for (size_t i = 0; i < tgs_rows_count(rows) && status == DONE; i++) {
@@ -146,28 +145,6 @@ static int show_matching(struct search *search, const tgs_rows *rows) {
         if (matches(&peer, search->wanted)) status = listing_row(&search->listing, &peer);
     }
     if (!search->listing.json) table_print(&search->listing.table);
-    return status;
-}
-
-static int list_peers(struct search *search) {
-    tgs_rows *page = NULL;
-    tgs_peer last;
-    int status = DONE;
-    for (bool more = true; more && status == DONE;) {
-        tgs_rows *next;
-        tgs_error err;
-        if (tgs_list(search->session, TGS_RECORD_PEER, page ? &last : NULL, page ? sizeof last : 0,
-                     &search->filter, PAGE, &next, &search->cli->call, &err) != TGS_OK) {
-            status = failed(&err, "");
-            break;
-        }
-        tgs_rows_free(page); /* kept until now for the last row in it */
-        page = next;
-        status = show_matching(search, page);
-        more = tgs_rows_more(page);
-        if (more) tgs_rows_row(page, tgs_rows_count(page) - 1, &last, sizeof last);
-    }
-    tgs_rows_free(page);
     return status;
 }
 
@@ -184,7 +161,9 @@ static int read_kind(const struct cli *cli, int32_t *kind) {
 
 static int search_peers(struct search *search, const char *what) {
     int status = what ? find_by_key(search, what) : DONE;
-    if (status == DONE && search->n_shown == 0) status = list_peers(search);
+    if (status == DONE && search->n_shown == 0)
+        status =
+            each_page(search->cli, search->session, TGS_RECORD_PEER, &search->filter, show_matching, search);
     if (status != DONE || !what || search->listing.count) return status;
     complain("no peer has that username, phone number, id or name");
     return MISSING;

@@ -88,7 +88,8 @@ int64_t option_milliseconds(const struct cli *cli, enum option_id option, int64_
     return value;
 }
 
-bool looks_like_session_string(const char *argument) {
+/* Session strings do not belong on a command line, where everybody can see them. */
+static bool looks_like_session_string(const char *argument) {
     size_t len = strlen(argument);
     if (len < 200) return false; /* the shortest have more than 300 characters */
     for (size_t i = 0; i < len; i++)

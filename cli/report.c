@@ -59,6 +59,8 @@ int failed(const tgs_error *err, const char *missing) {
     return FAILED;
 }
 
+const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
+
 int out_of_memory(void) {
     complain("out of memory");
     return FAILED;

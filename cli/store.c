@@ -20,8 +20,6 @@ tgs_call call_for(const struct cli *cli, uint64_t rows) {
     return call;
 }
 
-#define SESSIONS_PAGE 1000
-
 /* --- stores ----------------------------------------------------------------------------- */
 
 /* Looking at a store must not create it when its name is mistyped.  Only some back ends have
@@ -58,7 +56,7 @@ static int open_only_session(const struct cli *cli, tgs_store *store, const tgs_
     return new_session(store, info.name, session);
 }
 
-int open_session(struct cli *cli, tgs_store *store, tgs_session **session) {
+static int open_session(struct cli *cli, tgs_store *store, tgs_session **session) {
     if (given(cli, OPTION_SESSION)) return new_session(store, to_str(cli->values[OPTION_SESSION]), session);
     tgs_rows *infos;
     tgs_error err;
@@ -93,21 +91,48 @@ int with_session(struct cli *cli, int (*work)(struct cli *, tgs_store *, tgs_ses
     return status;
 }
 
-int each_session_page(struct cli *cli, tgs_store *store, int (*visit)(struct cli *, const tgs_rows *, void *),
-                      void *context) {
+/* --- pages ---------------------------------------------------------------------------------- */
+
+#define PAGE_ROWS 1000
+
+int each_page(struct cli *cli, tgs_session *session, int32_t record, const tgs_filter *filter,
+              page_visitor *visit, void *context) {
+    tgs_rows *page = NULL;
+    const char *last = NULL;
+    size_t stride = 0;
+    int status = DONE;
+    for (bool more = true; more && status == DONE;) {
+        tgs_rows *next;
+        tgs_error err;
+        if (tgs_list(session, record, last, stride, filter, PAGE_ROWS, &next, &cli->call, &err) != TGS_OK) {
+            status = failed(&err, "");
+            break;
+        }
+        tgs_rows_free(page); /* kept until now for the last row in it */
+        page = next;
+        status = visit(context, page);
+        more = tgs_rows_more(page);
+        const char *data = tgs_rows_data(page, &stride);
+        if (more) last = data + (tgs_rows_count(page) - 1) * stride;
+    }
+    tgs_rows_free(page);
+    return status;
+}
+
+int each_session_page(struct cli *cli, tgs_store *store, page_visitor *visit, void *context) {
     tgs_rows *page = NULL;
     tgs_session_info last = {0};
     int status = DONE;
     for (bool more = true; more && status == DONE;) {
         tgs_rows *next;
         tgs_error err;
-        if (tgs_sessions_list(store, last.name, SESSIONS_PAGE, &next, &cli->call, &err) != TGS_OK) {
+        if (tgs_sessions_list(store, last.name, PAGE_ROWS, &next, &cli->call, &err) != TGS_OK) {
             status = failed(&err, "");
             break;
         }
-        tgs_rows_free(page); /* kept until now for the last name in it */
+        tgs_rows_free(page);
         page = next;
-        status = visit(cli, page, context);
+        status = visit(context, page);
         more = tgs_rows_more(page);
         if (more) tgs_rows_row(page, tgs_rows_count(page) - 1, &last, sizeof last);
     }

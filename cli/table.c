@@ -116,7 +116,7 @@ void print_record(int32_t record, const void *row) {
     }
 }
 
-int print_rows(const tgs_rows *rows, const char *const *columns) {
+static int print_rows(const tgs_rows *rows, const char *const *columns) {
     struct table table;
     size_t stride;
     const char *data = tgs_rows_data(rows, &stride);

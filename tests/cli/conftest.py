@@ -122,7 +122,9 @@ class Tool:
         return run
 
     @contextlib.contextmanager
-    def terminal(self, *arguments: Any, columns: int = 100, out: bool = False, **environ: str) -> Iterator[Terminal]:
+    def terminal(
+        self, *arguments: Any, columns: int = 100, out: bool = False, **environ: str
+    ) -> Iterator[Terminal]:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
@@ -167,9 +169,13 @@ def strings(fixtures: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 @pytest.fixture
-def open_store(build: Path, tmp_path: Path) -> Iterator[Callable[[str], contextlib.AbstractContextManager[Store]]]:
+def open_store(
+    build: Path, tmp_path: Path
+) -> Iterator[Callable[[str], contextlib.AbstractContextManager[Store]]]:
     """Open a store through the library, to fill it or to look what is in it."""
-    driver = Subprocess([str(build / "tests" / "conformance" / "conformance-c-driver")], tmp_path / "driver.stderr")
+    driver = Subprocess(
+        [str(build / "tests" / "conformance" / "conformance-c-driver")], tmp_path / "driver.stderr"
+    )
 
     @contextlib.contextmanager
     def opened(url: str) -> Iterator[Store]:
@@ -191,13 +197,22 @@ def fill(me: Session) -> None:
     )  # fmt: skip
     me.put(dc_auth(2, auth_key=AUTH_KEY, salt=-5), dc_auth(4, auth_key=AUTH_KEY[::-1]))
     me.put(
-        peer("user", 777000, access_hash=-5, usernames=["telegram"], first_name="Telegram", seen_at=1700000000000),
+        peer(
+            "user",
+            777000,
+            access_hash=-5,
+            usernames=["telegram"],
+            first_name="Telegram",
+            seen_at=1700000000000,
+        ),
         peer("user", 5, access_hash=7, phone="491701234567", first_name="Анна", last_name="Кузнецова"),
         peer("user", 6, access_hash=8, first_name="evil\n\x1b[31mname", usernames=["anna_b"]),
         peer("chat", 5, first_name="Family"),
         peer("channel", 1234567890, access_hash=-(1 << 63), subtype="broadcast", first_name="News"),
     )
-    me.put(update_state(pts=10, qts=2, date=1700000000, seq=3), update_state(1234567890, pts=77, access_hash=9))
+    me.put(
+        update_state(pts=10, qts=2, date=1700000000, seq=3), update_state(1234567890, pts=77, access_hash=9)
+    )
     me.put(dedup("update:1"), dedup("update:2"))
     me.put(*(item(f"item-{i}", lane="a", payload=bytes([i]), delay_ms=60000 - 1000 * i) for i in range(5)))
     me.put(item("now", payload=b"x", max_attempts=3))

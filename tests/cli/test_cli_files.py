@@ -52,7 +52,9 @@ def contents(folder: Path) -> dict[str, str]:
 # --- inspect
 
 
-@pytest.mark.parametrize("name", [TELETHON, KURIGRAM, "hydrogram/0.2.0-wal.session", "pyrogram/1.4.16-main.session"])
+@pytest.mark.parametrize(
+    "name", [TELETHON, KURIGRAM, "hydrogram/0.2.0-wal.session", "pyrogram/1.4.16-main.session"]
+)
 def test_inspect_a_file(tool: Tool, session_file: Any, manifest: dict[str, Any], name: str) -> None:
     expected, file = manifest[name]["session"], session_file(name)
     before = contents(file.parent)
@@ -75,7 +77,10 @@ def test_inspect_a_string(tool: Tool, strings: Any, tmp_path: Path) -> None:
     given = strings["telethon", "main"]
     file = tmp_path / "string.txt"
     file.write_text(given["string"] + "\n")
-    for run in (tool.ok("inspect", "-", "--json", stdin=file.read_bytes()), tool.ok("inspect", file, "--json")):
+    for run in (
+        tool.ok("inspect", "-", "--json", stdin=file.read_bytes()),
+        tool.ok("inspect", file, "--json"),
+    ):
         assert run.json["format"] == "telethon"
         assert run.json["session"]["dc"] == given["expected"]["dc_id"]
         assert given["string"][1:40] not in run.out + run.err
@@ -83,7 +88,12 @@ def test_inspect_a_string(tool: Tool, strings: Any, tmp_path: Path) -> None:
 
 
 def test_input_that_is_no_session(tool: Tool, session_file: Any, fixtures: Path, tmp_path: Path) -> None:
-    for name in ("damaged/zeros.session", "damaged/text.session", "damaged/empty.session", "odd/unrelated-db.session"):
+    for name in (
+        "damaged/zeros.session",
+        "damaged/text.session",
+        "damaged/empty.session",
+        "odd/unrelated-db.session",
+    ):
         run = tool("inspect", session_file(name))
         assert run.status == 1 and run.out == "", name
         assert run.err.startswith("tgstore: ") and run.err.count("\n") == 1
@@ -100,7 +110,9 @@ def test_input_that_is_no_session(tool: Tool, session_file: Any, fixtures: Path,
 
 
 @pytest.mark.parametrize("name", [TELETHON, KURIGRAM])
-def test_import_a_file(tool: Tool, session_file: Any, manifest: dict[str, Any], tmp_path: Path, name: str) -> None:
+def test_import_a_file(
+    tool: Tool, session_file: Any, manifest: dict[str, Any], tmp_path: Path, name: str
+) -> None:
     expected, file = manifest[name]["session"], session_file(name)
     url = f"sqlite:{tmp_path}/new.db"
     run = tool.ok("import", file, "--to", url, "--session", "main", "--json")
@@ -121,7 +133,9 @@ def test_import_into_the_unnamed_session(tool: Tool, session_file: Any, tmp_path
     assert [each["name"] for each in tool.ok("sessions", url, "--json").json] == [""]
 
 
-def test_import_another_account(tool: Tool, session_file: Any, manifest: dict[str, Any], tmp_path: Path) -> None:
+def test_import_another_account(
+    tool: Tool, session_file: Any, manifest: dict[str, Any], tmp_path: Path
+) -> None:
     url, other = f"sqlite:{tmp_path}/new.db", "telethon/1.45.0-bot.session"
     tool.ok("import", session_file(TELETHON), "--to", url)
     before = tool.ok("show", url, "--json").out
@@ -141,7 +155,8 @@ def test_import_to_where_nothing_can_be_made(tool: Tool, session_file: Any, tmp_
 
 
 @pytest.mark.parametrize(
-    ("format", "sets"), [("telethon", []), ("kurigram", ["api_id=6", "is_bot=0"]), ("pyrogram", ["api_id=6", "is_bot=0"])]
+    ("format", "sets"),
+    [("telethon", []), ("kurigram", ["api_id=6", "is_bot=0"]), ("pyrogram", ["api_id=6", "is_bot=0"])],
 )
 def test_round_trip(tool: Tool, strings: Any, tmp_path: Path, format: str, sets: list[str]) -> None:
     """What is exported says the same as what was imported."""

@@ -167,7 +167,8 @@ def test_wide_characters_take_two_columns(tool: Tool, open_store: Any, tmp_path:
     with open_store(url) as opened:
         opened.session("").put(session_data(dc=1))
         opened.session("").put(
-            peer("user", 1, first_name="日本", phone="111"), peer("user", 2, first_name="abcd" * 30, phone="222")
+            peer("user", 1, first_name="日本", phone="111"),
+            peer("user", 2, first_name="abcd" * 30, phone="222"),
         )
     _, wide, narrow = tool.ok("peers", url).out.splitlines()
     assert wide.index("111") + len("日本") == narrow.index("222")
@@ -249,7 +250,9 @@ def rows(opened: Any, name: str) -> dict[str, list[Any]]:
 
 
 def queue_order(opened: Any, name: str) -> list[str]:
-    return [row["id"] for row in sorted(opened.session(name).list("queue_item"), key=lambda row: row["sequence"])]
+    return [
+        row["id"] for row in sorted(opened.session(name).list("queue_item"), key=lambda row: row["sequence"])
+    ]
 
 
 def test_copy_everything(tool: Tool, store: str, open_store: Any, tmp_path: Path) -> None:
@@ -272,7 +275,7 @@ def test_copy_everything(tool: Tool, store: str, open_store: Any, tmp_path: Path
 def test_copy_one_session(tool: Tool, store: str, tmp_path: Path) -> None:
     target = f"sqlite:{tmp_path}/copy.db"
     run = tool.ok("copy", store, target, "--session", "second")
-    assert run.out == "1 rows of 1 sessions copied\n"
+    assert run.out == "1 row of 1 session copied\n"
     assert [row["name"] for row in tool.ok("sessions", target, "--json").json] == ["second"]
 
 

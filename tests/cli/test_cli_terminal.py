@@ -54,7 +54,9 @@ def test_no_bar_where_it_would_disturb(tool: Tool, store: str, tmp_path: Path) -
 
 
 def test_colour_only_if_wanted(tool: Tool, store: str, tmp_path: Path) -> None:
-    for number, (variables, coloured) in enumerate([({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)]):
+    for number, (variables, coloured) in enumerate(
+        [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)]
+    ):
         with tool.terminal("copy", store, f"sqlite:{tmp_path}/{number}.db", **variables) as terminal:
             status, text = terminal.end()
         assert status == 0 and ("\x1b[32m" in text) == coloured

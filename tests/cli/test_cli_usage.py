@@ -106,7 +106,9 @@ def test_unknown_scheme(tool: Tool) -> None:
 def test_output_that_can_not_be_written(tool: Tool, store: str) -> None:
     """A full disk behind standard output is no success."""
     with open("/dev/full", "w") as full:
-        run = subprocess.run([tool.program, "show", store, "--session", "main"], stdout=full, stderr=subprocess.PIPE)
+        run = subprocess.run(
+            [tool.program, "show", store, "--session", "main"], stdout=full, stderr=subprocess.PIPE
+        )
     assert run.returncode == 1 and b"can't write to standard output" in run.stderr
 
 
@@ -123,7 +125,9 @@ def plain(text: str) -> str:
 
 
 def test_manual_is_clean(source: Path) -> None:
-    lint = subprocess.run(["mandoc", "-Tlint", "-Wwarning", source / "cli" / "tgstore.1"], capture_output=True, text=True)
+    lint = subprocess.run(
+        ["mandoc", "-Tlint", "-Wwarning", source / "cli" / "tgstore.1"], capture_output=True, text=True
+    )
     assert (lint.returncode, lint.stdout + lint.stderr) == (0, "")
 
 
