@@ -174,9 +174,9 @@ tgs_status pyrogram_file_write(struct session_writer *writer) {
 
 tgs_status kurigram_file_write(struct session_writer *writer) {
     uint8_t address[16];
-    int family;
+    size_t size;
     tgs_status status = check_account(writer, "kurigram-sqlite");
-    if (status == TGS_OK) status = session_numeric_address(&writer->session, address, &family, writer->err);
+    if (status == TGS_OK) status = session_numeric_address(&writer->session, address, &size, writer->err);
     if (status == TGS_OK) status = writer_run(writer, kurigram_schema);
     if (status == TGS_OK) status = write_account(writer, true);
     if (status == TGS_OK)

@@ -125,11 +125,11 @@ static tgs_status write_date(struct session_writer *writer, sqlite3_stmt *statem
 
 tgs_status telethon_file_write(struct session_writer *writer) {
     uint8_t address[16];
-    int family;
+    size_t size;
     if (!(writer->session.fields & TGS_SESSION_DC))
         return error_set(writer->err, TGS_E_INVALID,
                          "telethon-sqlite needs dc, which is not known: give it as an option");
-    tgs_status status = session_numeric_address(&writer->session, address, &family, writer->err);
+    tgs_status status = session_numeric_address(&writer->session, address, &size, writer->err);
     if (status == TGS_OK) status = writer_run(writer, schema);
     if (status == TGS_OK) status = write_account(writer);
     if (status == TGS_OK) status = write_own_id(writer);

@@ -19,10 +19,22 @@
 #define MAX_TEXT 65536 /* far above the longest string of any client */
 #define MAX_PARTS 8
 
-enum member { END, VERSION_1, DC, API_ID, TEST_MODE, AUTH_KEY, USER_ID, IS_BOT, IPV4, IPV6, PORT };
+/* Members of the session's record by their bits; the address by its size, 4 or 16. */
+enum {
+    END = 0,
+    DC = TGS_SESSION_DC,
+    API_ID = TGS_SESSION_API_ID,
+    TEST_MODE = TGS_SESSION_TEST_MODE,
+    AUTH_KEY = TGS_SESSION_AUTH_KEY,
+    USER_ID = TGS_SESSION_USER_ID,
+    IS_BOT = TGS_SESSION_IS_BOT,
+    ADDRESS = TGS_SESSION_ADDRESS,
+    PORT = TGS_SESSION_PORT,
+    VERSION_1 = 0x10000
+};
 
 struct part {
-    uint8_t member;
+    uint32_t member;
     uint16_t size;
     bool little_endian;
 };
@@ -40,9 +52,9 @@ struct layout {
 
 static const struct layout layouts[] = {
     {"telethon", "Telethon session string", '1', true,
-     {{DC, 1}, {IPV4, 4}, {PORT, 2}, {AUTH_KEY, 256}}},
+     {{DC, 1}, {ADDRESS, 4}, {PORT, 2}, {AUTH_KEY, 256}}},
     {"telethon", "Telethon session string, IPv6", '1', true,
-     {{DC, 1}, {IPV6, 16}, {PORT, 2}, {AUTH_KEY, 256}}},
+     {{DC, 1}, {ADDRESS, 16}, {PORT, 2}, {AUTH_KEY, 256}}},
     {"pyrogram", "Pyrogram session string", 0, false, PYROGRAM}, /* read for Kurigram's, too */
     {"kurigram", "Kurigram session string", 0, false, PYROGRAM},
     {"pyrogram-old-64", "Pyrogram session string, before 2.0", 0, false,
@@ -52,9 +64,9 @@ static const struct layout layouts[] = {
     {"mtgo", "mtgo session string", 0, true,
      {{VERSION_1, 1}, {DC, 1}, {API_ID, 4, true}, {TEST_MODE, 1}, {USER_ID, 8, true}, {IS_BOT, 1}, {AUTH_KEY, 256}}},
     {"mtgo-2", "mtgo session string, before v0.16", '2', true,
-     {{DC, 1}, {IPV4, 4}, {PORT, 2}, {API_ID, 4}, {AUTH_KEY, 256}}},
+     {{DC, 1}, {ADDRESS, 4}, {PORT, 2}, {API_ID, 4}, {AUTH_KEY, 256}}},
     {"mtgo-2", "mtgo session string, before v0.16, IPv6", '2', true,
-     {{DC, 1}, {IPV6, 16}, {PORT, 2}, {API_ID, 4}, {AUTH_KEY, 256}}},
+     {{DC, 1}, {ADDRESS, 16}, {PORT, 2}, {API_ID, 4}, {AUTH_KEY, 256}}},
 };
 /* clang-format on */
 #define LAYOUT_COUNT (sizeof layouts / sizeof *layouts)
@@ -65,10 +77,11 @@ static size_t layout_size(const struct layout *layout) {
     return size;
 }
 
-static bool layout_has(const struct layout *layout, enum member member) {
+/* Bytes of the address in it, or 0. */
+static size_t address_size(const struct layout *layout) {
     for (size_t i = 0; i < MAX_PARTS; i++)
-        if (layout->parts[i].member == member) return true;
-    return false;
+        if (layout->parts[i].member == ADDRESS) return layout->parts[i].size;
+    return 0;
 }
 
 /* --- reading ---------------------------------------------------------------------- */
@@ -80,70 +93,42 @@ static uint64_t load_number(const struct part *part, const uint8_t *bytes) {
     return value;
 }
 
-static tgs_status read_address(tgs_snapshot *snapshot, int family, const uint8_t *bytes,
+static tgs_status read_address(tgs_snapshot *snapshot, const uint8_t *bytes, size_t size,
                                tgs_session_data *session, tgs_error *err) {
     char text[INET6_ADDRSTRLEN];
-    inet_ntop(family, bytes, text, sizeof text);
+    inet_ntop(size == 4 ? AF_INET : AF_INET6, bytes, text, sizeof text);
     if (!arena_text(&snapshot->arena, (tgs_str){text, strlen(text)}, &session->address))
         return error_nomem(err);
     session->fields |= TGS_SESSION_ADDRESS;
     return TGS_OK;
 }
 
-static tgs_status implausible(tgs_snapshot *snapshot, tgs_error *err, const char *what, uint64_t value) {
-    return error_set(err, TGS_E_INVALID,
-                     "%s with %s %" PRIu64 ": damaged, or of another client; copy it anew",
-                     snapshot->description, what, value);
+static bool plausible(uint32_t member, uint64_t value) {
+    if (member == VERSION_1) return value == 1;
+    if (member == DC) return dc_known((int64_t)value);
+    if (member == TEST_MODE || member == IS_BOT) return value <= 1;
+    return value <= INT64_MAX;
 }
 
-static tgs_status read_number(tgs_snapshot *snapshot, enum member member, uint64_t value,
+static tgs_status read_number(tgs_snapshot *snapshot, uint32_t member, uint64_t value,
                               tgs_session_data *session, tgs_error *err) {
-    switch (member) {
-    case VERSION_1:
-        return value == 1 ? TGS_OK : implausible(snapshot, err, "version", value);
-    case DC:
-        if (!dc_known((int64_t)value)) return implausible(snapshot, err, "unknown data center", value);
-        session->dc = (int32_t)value;
-        session->fields |= TGS_SESSION_DC;
-        return TGS_OK;
-    case API_ID: /* 0 is written by converters that do not know it */
-        session->api_id = (int64_t)value;
-        if (value) session->fields |= TGS_SESSION_API_ID;
-        return TGS_OK;
-    case USER_ID:
-        if (value > INT64_MAX) return implausible(snapshot, err, "user id", value);
-        session->user_id = (int64_t)value;
-        if (value) session->fields |= TGS_SESSION_USER_ID;
-        return TGS_OK;
-    case TEST_MODE:
-        if (value > 1) return implausible(snapshot, err, "test mode", value);
-        session->test_mode = (int32_t)value;
-        session->fields |= TGS_SESSION_TEST_MODE;
-        return TGS_OK;
-    case IS_BOT:
-        if (value > 1) return implausible(snapshot, err, "bot flag", value);
-        session->is_bot = (int32_t)value;
-        session->fields |= TGS_SESSION_IS_BOT;
-        return TGS_OK;
-    default: /* PORT */
-        session->port = (int32_t)value;
-        session->fields |= TGS_SESSION_PORT;
-        return TGS_OK;
-    }
+    const tgs_field *field = session_field(member);
+    if (!plausible(member, value))
+        return error_set(err, TGS_E_INVALID,
+                         "%s with %s %" PRIu64 ": damaged, or of another client; copy it anew",
+                         snapshot->description, field ? field->name : "version", value);
+    /* Converters write 0 for the ids that they do not know. */
+    bool unknown = (member == API_ID || member == USER_ID) && value == 0;
+    if (field && !unknown) session_set_number(session, field, (int64_t)value);
+    return TGS_OK;
 }
 
 static tgs_status read_part(tgs_snapshot *snapshot, const struct part *part, const uint8_t *bytes,
                             tgs_session_data *session, tgs_error *err) {
-    switch (part->member) {
-    case AUTH_KEY:
+    if (part->member == AUTH_KEY)
         return snapshot_set_auth_key(snapshot, session, (tgs_bytes){bytes, part->size}, err);
-    case IPV4:
-        return read_address(snapshot, AF_INET, bytes, session, err);
-    case IPV6:
-        return read_address(snapshot, AF_INET6, bytes, session, err);
-    default:
-        return read_number(snapshot, part->member, load_number(part, bytes), session, err);
-    }
+    if (part->member == ADDRESS) return read_address(snapshot, bytes, part->size, session, err);
+    return read_number(snapshot, part->member, load_number(part, bytes), session, err);
 }
 
 static tgs_status read_parts(tgs_snapshot *snapshot, const struct layout *layout, const uint8_t *bytes,
@@ -271,134 +256,19 @@ tgs_status text_formats_read(tgs_str text, tgs_snapshot **out, tgs_error *err) {
 
 /* --- writing ---------------------------------------------------------------------- */
 
-/* Options fill in what the snapshot lacks. */
-static const struct {
-    const char *name;
-    uint64_t bit;
-    int64_t min, max;
-} option_numbers[] = {
-    {"api_id", TGS_SESSION_API_ID, 0, UINT32_MAX},
-    {"user_id", TGS_SESSION_USER_ID, 0, INT64_MAX},
-    {"is_bot", TGS_SESSION_IS_BOT, 0, 1},
-    {"test_mode", TGS_SESSION_TEST_MODE, 0, 1},
-    {"dc", TGS_SESSION_DC, 1, 255},
-    {"port", TGS_SESSION_PORT, 1, 65535},
-};
-#define OPTION_NUMBER_COUNT (sizeof option_numbers / sizeof *option_numbers)
-
-static bool parse_number(tgs_str text, int64_t *value) {
-    if (!text.ptr || !text.len || text.len > 19) return false;
-    uint64_t n = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9') return false;
-        n = n * 10 + (uint64_t)(text.ptr[i] - '0');
-    }
-    *value = (int64_t)n;
-    return n <= INT64_MAX;
-}
-
-static void set_number(tgs_session_data *session, uint64_t bit, int64_t value) {
-    session->fields |= bit;
-    switch (bit) {
-    case TGS_SESSION_API_ID:
-        session->api_id = value;
-        break;
-    case TGS_SESSION_USER_ID:
-        session->user_id = value;
-        break;
-    case TGS_SESSION_IS_BOT:
-        session->is_bot = (int32_t)value;
-        break;
-    case TGS_SESSION_TEST_MODE:
-        session->test_mode = (int32_t)value;
-        break;
-    case TGS_SESSION_DC:
-        session->dc = (int32_t)value;
-        break;
-    default:
-        session->port = (int32_t)value;
-        break;
-    }
-}
-
-static tgs_status apply_option(tgs_session_data *session, const tgs_option *option, tgs_error *err) {
-    if (text_equal(option->key, "address")) {
-        if (!dc_address_sane(option->value))
-            return error_set(err, TGS_E_INVALID, "option address: not an address");
-        if (!(session->fields & TGS_SESSION_ADDRESS)) session->address = option->value;
-        session->fields |= TGS_SESSION_ADDRESS;
-        return TGS_OK;
-    }
-    for (size_t i = 0; i < OPTION_NUMBER_COUNT; i++) {
-        int64_t value;
-        if (!text_equal(option->key, option_numbers[i].name)) continue;
-        if (!parse_number(option->value, &value) || value < option_numbers[i].min ||
-            value > option_numbers[i].max)
-            return error_set(err, TGS_E_INVALID, "option %s must be a number from %" PRId64 " to %" PRId64,
-                             option_numbers[i].name, option_numbers[i].min, option_numbers[i].max);
-        if (!(session->fields & option_numbers[i].bit)) set_number(session, option_numbers[i].bit, value);
-        return TGS_OK;
-    }
-    return error_set(err, TGS_E_INVALID,
-                     "unknown option; there are api_id, user_id, is_bot, test_mode, dc, address and port");
-}
-
-tgs_status session_with_options(const tgs_snapshot *snapshot, const tgs_option *options, size_t n_options,
-                                tgs_session_data *session, tgs_error *err) {
-    tgs_status status = tgs_rows_row(snapshot->rows[TGS_RECORD_SESSION], 0, session, sizeof *session);
-    if (status != TGS_OK) return error_set(err, TGS_E_INVALID, "the snapshot has no session");
-    for (size_t i = 0; i < n_options && status == TGS_OK; i++)
-        status = apply_option(session, &options[i], err);
-    return status;
-}
-
-static tgs_status lacking(const struct layout *layout, const char *what, tgs_error *err) {
-    return error_set(err, TGS_E_INVALID, "%s needs %s, which is not known: give it as an option",
-                     layout->format, what);
-}
-
 static tgs_status find_number(const struct layout *layout, const struct part *part,
                               const tgs_session_data *session, uint64_t *value, tgs_error *err) {
-    static const struct {
-        uint64_t bit;
-        const char *name;
-    } members[] = {
-        [DC] = {TGS_SESSION_DC, "dc"},
-        [API_ID] = {TGS_SESSION_API_ID, "api_id"},
-        [TEST_MODE] = {TGS_SESSION_TEST_MODE, "test_mode"},
-        [USER_ID] = {TGS_SESSION_USER_ID, "user_id"},
-        [IS_BOT] = {TGS_SESSION_IS_BOT, "is_bot"},
-        [PORT] = {TGS_SESSION_PORT, "port"},
-    };
-    int64_t number = 1;
-    if (part->member != VERSION_1 && !(session->fields & members[part->member].bit))
-        return lacking(layout, members[part->member].name, err);
-    switch (part->member) {
-    case DC:
-        number = session->dc;
-        break;
-    case API_ID:
-        number = session->api_id;
-        break;
-    case TEST_MODE:
-        number = session->test_mode;
-        break;
-    case USER_ID:
-        number = session->user_id;
-        break;
-    case IS_BOT:
-        number = session->is_bot;
-        break;
-    case PORT:
-        number = session->port;
-        break;
-    default:
-        break; /* VERSION_1 */
-    }
+    const tgs_field *field = session_field(part->member);
+    *value = 1; /* VERSION_1 */
+    if (!field) return TGS_OK;
+    if (!(session->fields & field->bit))
+        return error_set(err, TGS_E_INVALID, "%s needs %s, which is not known: give it as an option",
+                         layout->format, field->name);
+    int64_t number = session_number(session, field);
     *value = (uint64_t)number;
     if (number < 0 || (part->size < 8 && *value >> (8 * part->size)))
-        return error_set(err, TGS_E_INVALID, "%s can't hold %s %" PRId64, layout->format,
-                         members[part->member].name, number);
+        return error_set(err, TGS_E_INVALID, "%s can't hold %s %" PRId64, layout->format, field->name,
+                         number);
     return TGS_OK;
 }
 
@@ -416,7 +286,7 @@ static tgs_status write_parts(const struct layout *layout, const tgs_session_dat
         uint64_t value = 0;
         if (part->member == AUTH_KEY) {
             memcpy(bytes, session->auth_key.ptr, AUTH_KEY_BYTES);
-        } else if (part->member == IPV4 || part->member == IPV6) {
+        } else if (part->member == ADDRESS) {
             memcpy(bytes, address, part->size);
         } else {
             status = find_number(layout, part, session, &value, err);
@@ -427,28 +297,10 @@ static tgs_status write_parts(const struct layout *layout, const tgs_session_dat
     return status;
 }
 
-tgs_status session_numeric_address(tgs_session_data *session, uint8_t bytes[16], int *family,
-                                   tgs_error *err) {
-    bool test_mode = (session->fields & TGS_SESSION_TEST_MODE) && session->test_mode;
-    const char *known = session->fields & TGS_SESSION_DC ? dc_address(session->dc, test_mode, false) : NULL;
-    *family = session->fields & TGS_SESSION_ADDRESS ? dc_parse_address(session->address, bytes) : 0;
-    if (!*family && known) {
-        session->address = (tgs_str){known, strlen(known)};
-        session->fields |= TGS_SESSION_ADDRESS;
-        *family = dc_parse_address(session->address, bytes);
-    }
-    if (!*family)
-        return error_set(err, TGS_E_INVALID,
-                         "no numeric address of the data center is known: give the option address");
-    if (!(session->fields & TGS_SESSION_PORT) || !session->port)
-        set_number(session, TGS_SESSION_PORT, DC_PORT);
-    return TGS_OK;
-}
-
-static const struct layout *layout_to_write(tgs_str format, int family) {
+static const struct layout *layout_to_write(tgs_str format, size_t address) {
     for (size_t i = 0; i < LAYOUT_COUNT; i++)
         if (text_equal(format, layouts[i].format) &&
-            (family == 6 ? !layout_has(&layouts[i], IPV4) : !layout_has(&layouts[i], IPV6)))
+            (!address_size(&layouts[i]) || address_size(&layouts[i]) == address))
             return &layouts[i];
     return NULL;
 }
@@ -498,11 +350,11 @@ TGS_API tgs_status tgs_snapshot_to_text(const tgs_snapshot *snapshot, tgs_str fo
     if (status != TGS_OK) return status;
     if (!(session.fields & TGS_SESSION_AUTH_KEY) || session.auth_key.len != AUTH_KEY_BYTES)
         return error_set_native(err, TGS_NOT_FOUND, NULL, NULL);
-    if (layout_has(layout, IPV4)) {
-        int family;
-        status = session_numeric_address(&session, address, &family, err);
+    if (address_size(layout)) {
+        size_t size;
+        status = session_numeric_address(&session, address, &size, err);
         if (status != TGS_OK) return status;
-        layout = layout_to_write(format, family);
+        layout = layout_to_write(format, size);
     }
     return encode(layout, &session, address, out, err);
 }

@@ -407,26 +407,59 @@ static void every_truncation_of_a_file_is_refused(void **state) {
     }
 }
 
+/* Change a few bytes at a time of what goes to `path`, and read `session`. */
+static void change_bytes(struct buffer *file, const char *path, const char *session) {
+    uint32_t random = 1;
+    for (int round = 0; round < 400; round++) {
+        size_t at[4];
+        uint8_t was[4];
+        for (size_t k = 0; k < COUNT(at); k++) {
+            random = random * 1664525 + 1013904223;
+            at[k] = (random >> 4) % file->size;
+            was[k] = file->bytes[at[k]];
+            file->bytes[at[k]] = (uint8_t)(random >> 24);
+        }
+        write_path(path, file->bytes, file->size);
+        read_copy(session);
+        for (size_t k = COUNT(at); k-- > 0;) file->bytes[at[k]] = was[k];
+    }
+}
+
 static void no_changed_byte_crashes_a_reader(void **state) {
     (void)state;
-    const char *path = in_folder("changed.session");
-    uint32_t random = 1;
     for (size_t i = 0; i < COUNT(fixtures); i++) {
         struct buffer file = read_fixture(fixtures[i]);
-        for (int round = 0; round < 400; round++) {
-            size_t at[4];
-            uint8_t was[4];
-            for (size_t k = 0; k < COUNT(at); k++) {
-                random = random * 1664525 + 1013904223;
-                at[k] = (random >> 4) % file.size;
-                was[k] = file.bytes[at[k]];
-                file.bytes[at[k]] = (uint8_t)(random >> 24);
-            }
-            write_path(path, file.bytes, file.size);
-            read_copy(path);
-            for (size_t k = COUNT(at); k-- > 0;) file.bytes[at[k]] = was[k];
+        change_bytes(&file, in_folder("changed.session"), in_folder("changed.session"));
+        buffer_free(&file);
+    }
+}
+
+static void no_damaged_side_file_crashes_a_reader(void **state) {
+    (void)state;
+    static const struct {
+        const char *main, *side, *suffix;
+    } cases[] = {
+        {"telethon/1.45.0-wal.session", "telethon/1.45.0-wal.session-wal", "-wal"},
+        {"pyrotgfork/2.2.24.1-wal.session", "pyrotgfork/2.2.24.1-wal.session-wal", "-wal"},
+        {"odd/telethon-hot-journal.session", "odd/telethon-hot-journal.session-journal", "-journal"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct buffer file = read_fixture(cases[i].main), side = read_fixture(cases[i].side);
+        char session[160], beside[176];
+        snprintf(session, sizeof session, "%s/side.session", folder);
+        snprintf(beside, sizeof beside, "%s%s", session, cases[i].suffix);
+        write_path(session, file.bytes, file.size);
+        change_bytes(&side, beside, session);
+        write_path(beside, side.bytes, side.size);
+        assert_int_equal(read_copy(session), TGS_OK);
+        for (size_t len = side.size; len > 0; len -= len > 61 ? 61 : len) {
+            assert_int_equal(truncate(beside, (off_t)len), 0);
+            read_copy(session);
         }
         buffer_free(&file);
+        buffer_free(&side);
+        unlink(beside);
+        unlink(session);
     }
 }
 
@@ -553,6 +586,7 @@ int main(void) {
         cmocka_unit_test(file_that_lacks_a_value_is_not_written),
         cmocka_unit_test(every_truncation_of_a_file_is_refused),
         cmocka_unit_test(no_changed_byte_crashes_a_reader),
+        cmocka_unit_test(no_damaged_side_file_crashes_a_reader),
         cmocka_unit_test(no_length_of_a_string_crashes_the_reader),
         cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(running_out_of_memory_is_said),
