@@ -385,6 +385,67 @@ def test_session_without_a_record_is_not_found() -> None:
         tgstore.Snapshot.from_session(store.session("nobody"))
 
 
+# --- files that are written ----------------------------------------------------------------------------
+
+
+def peers_by_key(snapshot: tgstore.Snapshot) -> dict[tuple[str, int], tgstore.Peer]:
+    return {(peer.kind, peer.id): peer for peer in snapshot.peers}
+
+
+@pytest.mark.parametrize("name, target", [
+    ("telethon/1.45.0-main.session", "telethon-sqlite"),
+    ("pyrogram/2.0.106-main.session", "pyrogram-sqlite"),
+    ("kurigram/2.2.26-main.session", "kurigram-sqlite"),
+    ("odd/kurigram-typecase.session", "kurigram-sqlite"),
+])  # fmt: skip
+def test_file_goes_through_a_store_and_back(name: str, target: str, copy_of: Any, tmp_path: Path) -> None:
+    before = tgstore.Snapshot.from_file(copy_of(name))
+    with tgstore.open("memory:") as store:
+        before.to_session(store.session("a"))
+        tgstore.Snapshot.from_session(store.session("a")).to_file(target, tmp_path / "out.session")
+    after = tgstore.Snapshot.from_file(tmp_path / "out.session")
+    assert after.session == before.session
+    assert peers_by_key(after) == peers_by_key(before)
+    assert {state.channel_id: state for state in after.update_states} == {
+        state.channel_id: state for state in before.update_states
+    }
+    assert {(kv.scope, kv.key): kv.value for kv in after.kvs} == {(kv.scope, kv.key): kv.value for kv in before.kvs}
+
+
+def test_file_of_another_library(copy_of: Any, tmp_path: Path) -> None:
+    telethon = tgstore.Snapshot.from_file(copy_of("telethon/1.45.0-main.session"))
+    telethon.to_file("kurigram-sqlite", tmp_path / "k.session", api_id=2040, is_bot=0)
+    kurigram = tgstore.Snapshot.from_file(tmp_path / "k.session")
+    assert kurigram.description == "Kurigram session file, schema 7"
+    assert (kurigram.session.api_id, kurigram.session.is_bot) == (2040, False)
+    assert kurigram.session.auth_key == telethon.session.auth_key
+    found = peers_by_key(kurigram)
+    for key, peer in peers_by_key(telethon).items():
+        assert (found[key].access_hash, found[key].get("usernames")) == (peer.access_hash, peer.get("usernames"))
+
+
+def test_file_is_never_written_over_another(copy_of: Any, tmp_path: Path) -> None:
+    snapshot = tgstore.Snapshot.from_file(copy_of("telethon/1.45.0-small.session"))
+    path = tmp_path / "mine.session"
+    path.write_text("precious")
+    with pytest.raises(tgstore.ConflictError, match="mine.session exists"):
+        snapshot.to_file("telethon-sqlite", path)
+    assert path.read_text() == "precious"
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["mine.session"]
+
+
+def test_only_what_can_be_written_is(copy_of: Any, tmp_path: Path) -> None:
+    snapshot = tgstore.Snapshot.from_file(copy_of("telethon/1.45.0-small.session"))
+    path = tmp_path / "out.session"
+    with pytest.raises(tgstore.InvalidError, match="needs is_bot"):
+        snapshot.to_file("pyrogram-sqlite", path)
+    with pytest.raises(tgstore.UnsupportedError, match="telethon-sqlite"):
+        snapshot.to_file("pyrogram-json", path)
+    with pytest.raises(tgstore.UnavailableError, match="No such file"):
+        snapshot.to_file("telethon-sqlite", tmp_path / "missing" / "out.session")
+    assert not path.exists()
+
+
 # --- rows that no library wrote ------------------------------------------------------------------------
 
 
