@@ -65,7 +65,7 @@ static const struct {
     {"datacenter", "auth", "a Telethon 2 session file"},
     {"dc_option", "auth_key", "a grammers session file"},
     {"sessions", "data", "a gotgproto session file"},
-    {"tgstore_session", NULL, "a tgstore store; open it with sqlite:PATH"},
+    {"session_data", "auth_key", "a store of tgstore, to be opened with sqlite:PATH"},
 };
 
 static tgs_status refuse_database(const struct session_db *db) {

@@ -534,6 +534,23 @@ def test_places_that_are_no_session_file(tmp_path: Path) -> None:
         tgstore.Snapshot.from_file(huge)
 
 
+def test_databases_of_other_programs_are_named(tmp_path: Path) -> None:
+    with tgstore.open(f"sqlite:{tmp_path / 'store.db'}") as store:
+        store.session().put(tgstore.SessionData(dc=2))
+    with pytest.raises(tgstore.UnsupportedError, match="store.db is a store of tgstore"):
+        tgstore.Snapshot.from_file(tmp_path / "store.db")
+    tables = {
+        "mtcute": "CREATE TABLE mtcute_migrations(repo, version)",
+        "mtgo": "CREATE TABLE sessions(session_id, dc_id INTEGER PRIMARY KEY, auth_key, user_id, state)",
+        "Telethon 2": "CREATE TABLE datacenter(id, ipv4_addr, ipv6_addr, auth)",
+        "grammers": "CREATE TABLE dc_option(dc_id, ipv4, ipv6, auth_key)",
+        "gotgproto": "CREATE TABLE sessions(version, data)",
+    }
+    for client, sql in tables.items():
+        with pytest.raises(tgstore.UnsupportedError, match=client):
+            altered(tmp_path / f"{client}.session", sql)
+
+
 def test_file_that_holds_a_string(tmp_path: Path) -> None:
     path = tmp_path / "session.txt"
     path.write_text(VECTORS["vectors"]["pyrogram"]["text"] + "\n")
