@@ -80,6 +80,7 @@ struct statement {
     sqlite3_stmt *handle;
     const struct layout *layout;
     int n_parameters, n_columns;
+    uint32_t bound; /* the parameters of members that may be other than NULL */
     int8_t parameters[MAX_COLUMNS];
     int8_t columns[MAX_COLUMNS];
 };

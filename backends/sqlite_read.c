@@ -44,6 +44,16 @@ static tgs_status get_by_name(struct task *task, const tgs_query *query, size_t 
     return status == TGS_OK ? give_one(task, statement, i) : status;
 }
 
+/* Ending a read transaction is not given up. */
+static tgs_status end_read(struct task *task, tgs_status status) {
+    task->connection->call = NULL;
+    tgs_error unused = {0};
+    struct task ending = *task;
+    if (status != TGS_OK) ending.err = &unused; /* the first error counts */
+    tgs_status ended = task_run(&ending, QUERY_COMMIT, 0, NULL, 0);
+    return status == TGS_OK ? ended : status;
+}
+
 /* A single look-up needs no transaction around it. */
 static tgs_status look_up(struct task *task, const tgs_query *query, size_t n,
                           tgs_status (*one)(struct task *task, const tgs_query *query, size_t i)) {
@@ -52,9 +62,7 @@ static tgs_status look_up(struct task *task, const tgs_query *query, size_t n,
     tgs_status status = task_run(task, QUERY_BEGIN_READ, 0, NULL, 0);
     if (status != TGS_OK) return status;
     for (size_t i = 0; status == TGS_OK && i < n; i++) status = one(task, query, i);
-    task->connection->call = NULL; /* ending it is not given up */
-    tgs_status ended = task_run(task, QUERY_COMMIT, 0, NULL, 0);
-    return status == TGS_OK ? ended : status;
+    return end_read(task, status);
 }
 
 /* --- list ------------------------------------------------------------------------------------------ */
@@ -69,9 +77,13 @@ static void set_first(const struct layout *layout, void *row) {
     }
 }
 
-static bool same_text(tgs_str a, tgs_str b) {
-    return a.len == b.len && (!a.len || memcmp(a.ptr, b.ptr, a.len) == 0);
+static int compare_text(tgs_str a, tgs_str b) {
+    size_t len = a.len < b.len ? a.len : b.len;
+    int order = len ? memcmp(a.ptr, b.ptr, len) : 0;
+    return order ? order : (a.len > b.len) - (a.len < b.len);
 }
+
+static bool same_text(tgs_str a, tgs_str b) { return compare_text(a, b) == 0; }
 
 static bool same_member(const tgs_field *field, const void *a, const void *b) {
     if (field->type == TGS_TYPE_I32) return *(const int32_t *)a == *(const int32_t *)b;
@@ -89,60 +101,97 @@ static bool same_place(const struct statement *statement, const void *a, const v
     return true;
 }
 
-/* Peers of a kind and values of a scope stand together: the list may begin there and end behind them. */
-static void begin_at_filter(const tgs_query *query, union any_row *from) {
-    if (query->record == TGS_RECORD_PEER && query->filter->kind != TGS_PEER_ANY)
-        from->peer.kind = query->filter->kind;
-    if (query->record == TGS_RECORD_KV && query->filter->scope.ptr) from->kv.scope = query->filter->scope;
+static tgs_status bind_queue_filter(struct task *task, struct statement *statement,
+                                    const tgs_filter *filter) {
+    tgs_status status = task_bind_number(task, statement, ":filter_state", filter->state);
+    return status == TGS_OK ? task_bind_text(task, statement, ":filter_lane", filter->scope) : status;
 }
 
-static bool beyond_filter(const tgs_query *query, const union any_row *row) {
-    if (query->record == TGS_RECORD_PEER)
-        return query->filter->kind != TGS_PEER_ANY && row->peer.kind != query->filter->kind;
-    if (query->record == TGS_RECORD_KV)
-        return query->filter->scope.ptr && !same_text(row->kv.scope, query->filter->scope);
-    return false;
-}
+/* What is left to do of a list. */
+struct listing {
+    const tgs_query *query;
+    const void *from; /* where to begin */
+    size_t slot;
+    bool full;
+};
 
-static tgs_status bind_list(struct task *task, const tgs_query *query, const void *from,
-                            struct statement **out) {
-    bool by_expiry = query->filter->order == TGS_ORDER_EXPIRES;
-    enum query list =
-        by_expiry ? QUERY_LIST_CONVERSATION_BY_EXPIRY : sqlite_record_queries[query->record].list;
-    tgs_status status = task_bind(task, list, query->record, from, ALL_MEMBERS, out);
-    if (status != TGS_OK || query->record != TGS_RECORD_QUEUE_ITEM) return status;
-    status = task_bind_number(task, *out, ":filter_state", query->filter->state);
-    return status == TGS_OK ? task_bind_text(task, *out, ":filter_lane", query->filter->scope) : status;
-}
-
-static tgs_status list(struct task *task, const tgs_query *query) {
-    /* There is no more than one session record: getting it is listing it. */
-    if (query->record == TGS_RECORD_SESSION) {
-        static const tgs_session_data key;
-        tgs_query get = {.record = TGS_RECORD_SESSION, .keys = &key, .n_keys = 1};
-        return query->after || !query->limit ? TGS_OK : get_one(task, &get, 0);
-    }
-    union any_row first, row;
+static tgs_status run_list(struct task *task, enum query list, struct listing *listing) {
+    const tgs_query *query = listing->query;
     struct statement *statement;
-    if (!query->after) {
-        set_first(&sqlite_layouts[query->record], &first);
-        begin_at_filter(query, &first);
-    }
-    const void *from = query->after ? query->after : &first;
-    tgs_status status = bind_list(task, query, from, &statement);
+    union any_row row;
+    bool found = true, first = listing->from == query->after;
+    tgs_status status = task_bind(task, list, query->record, listing->from, ALL_MEMBERS, &statement);
+    if (status == TGS_OK && list == QUERY_LIST_QUEUE_ITEM)
+        status = bind_queue_filter(task, statement, query->filter);
     if (status != TGS_OK) return status;
-    bool found = true, at_first = query->after != NULL;
-    for (size_t slot = 0; slot < query->limit; at_first = false) {
+    for (; listing->slot < query->limit; first = false) {
         status = task_step(task, statement, &found);
         if (status != TGS_OK || !found) return status;
         status = task_decode(task, statement, &row);
-        if (status != TGS_OK || beyond_filter(query, &row)) break;
-        if (at_first && same_place(statement, from, &row)) continue;
-        status = task_give(task, slot++, &row);
+        if (status != TGS_OK) break;
+        if (first && same_place(statement, listing->from, &row)) continue;
+        status = task_give(task, listing->slot++, &row);
         if (status != TGS_OK) break;
     }
     statement_reset(statement);
+    listing->full = true;
     return status;
+}
+
+/* Peers of the same kind and values of the same scope stand together.  The list is the rest of the group
+ * where it begins, and then, unless only that one is asked for, the groups behind it. */
+static tgs_status run_list_in_groups(struct task *task, enum query rest, bool only_one,
+                                     struct listing *listing) {
+    enum query group = sqlite_record_queries[listing->query->record].list;
+    if (only_one) return run_list(task, group, listing);
+    tgs_status status = task_run(task, QUERY_BEGIN_READ, 0, NULL, 0);
+    if (status != TGS_OK) return status;
+    status = run_list(task, group, listing);
+    if (status == TGS_OK && !listing->full) status = run_list(task, rest, listing);
+    return end_read(task, status);
+}
+
+static tgs_status list_peers(struct task *task, struct listing *listing) {
+    int32_t kind = listing->query->filter->kind;
+    const tgs_peer *after = listing->query->after;
+    tgs_peer first = {.kind = kind == TGS_PEER_ANY ? TGS_PEER_USER : kind, .id = INT64_MIN};
+    if (after && kind != TGS_PEER_ANY && after->kind > kind) return TGS_OK;
+    bool inside = after && (kind == TGS_PEER_ANY || after->kind == kind);
+    listing->from = inside ? after : &first;
+    return run_list_in_groups(task, QUERY_LIST_PEER_OF_LATER_KINDS, kind != TGS_PEER_ANY, listing);
+}
+
+static tgs_status list_kvs(struct task *task, struct listing *listing) {
+    tgs_str scope = listing->query->filter->scope;
+    const tgs_kv *after = listing->query->after;
+    tgs_kv first = {.scope = scope.ptr ? scope : (tgs_str){"", 0}, .key = {"", 0}};
+    if (after && scope.ptr && compare_text(after->scope, scope) > 0) return TGS_OK;
+    bool inside = after && (!scope.ptr || compare_text(after->scope, scope) == 0);
+    listing->from = inside ? after : &first;
+    return run_list_in_groups(task, QUERY_LIST_KV_OF_LATER_SCOPES, scope.ptr != NULL, listing);
+}
+
+/* There is no more than one session record: getting it is listing it. */
+static tgs_status list_session(struct task *task, struct listing *listing) {
+    static const tgs_session_data key;
+    tgs_query get = {.record = TGS_RECORD_SESSION, .keys = &key, .n_keys = 1};
+    return listing->query->after || !listing->query->limit ? TGS_OK : get_one(task, &get, 0);
+}
+
+static tgs_status list(struct task *task, const tgs_query *query) {
+    struct listing listing = {.query = query, .from = query->after};
+    union any_row first;
+    if (query->record == TGS_RECORD_SESSION) return list_session(task, &listing);
+    if (query->record == TGS_RECORD_PEER) return list_peers(task, &listing);
+    if (query->record == TGS_RECORD_KV) return list_kvs(task, &listing);
+    if (!listing.from) {
+        set_first(&sqlite_layouts[query->record], &first);
+        listing.from = &first;
+    }
+    bool by_expiry = query->filter->order == TGS_ORDER_EXPIRES;
+    return run_list(task,
+                    by_expiry ? QUERY_LIST_CONVERSATION_BY_EXPIRY : sqlite_record_queries[query->record].list,
+                    &listing);
 }
 
 /* --- the store ----------------------------------------------------------------------------------------- */
@@ -201,9 +250,7 @@ static tgs_status stats(struct task *task, const tgs_query *query) {
     status = task_bind(task, QUERY_GET_STATS, TGS_RECORD_STATS, NULL, 0, &statement);
     if (status == TGS_OK) status = count_rows(task, statement, &row);
     if (status == TGS_OK) status = count_sessions(task, &sessions);
-    task->connection->call = NULL; /* ending it is not given up */
-    tgs_status ended = task_run(task, QUERY_COMMIT, 0, NULL, 0);
-    if (status == TGS_OK) status = ended;
+    status = end_read(task, status);
     row.sessions = sessions;
     row.fields |= TGS_STATS_ALL_COUNTS;
     return status == TGS_OK ? task_give(task, 0, &row) : status;

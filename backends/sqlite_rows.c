@@ -154,7 +154,13 @@ static int bind_parameter(struct task *task, struct statement *statement, int i,
         return sqlite3_bind_int64(statement->handle, i, task->now);
     }
     const tgs_field *field = &statement->layout->fields[meaning];
-    if (field->bit && !(field->bit & present)) return sqlite3_bind_null(statement->handle, i);
+    uint32_t parameter = 1u << (i - 1);
+    if (field->bit && !(field->bit & present)) {
+        if (!(statement->bound & parameter)) return SQLITE_OK; /* it is NULL from the time before */
+        statement->bound &= ~parameter;
+        return sqlite3_bind_null(statement->handle, i);
+    }
+    statement->bound |= parameter;
     return bind_member(task->connection, statement->handle, i, field, member_in(row, field));
 }
 
@@ -218,12 +224,6 @@ tgs_str statement_text(const struct statement *statement, int column) {
     return (tgs_str){text, (size_t)sqlite3_column_bytes(statement->handle, column)};
 }
 
-static tgs_bytes column_blob(const struct statement *statement, int column) {
-    const uint8_t *blob = sqlite3_column_blob(statement->handle, column);
-    size_t len = (size_t)sqlite3_column_bytes(statement->handle, column);
-    return (tgs_bytes){blob ? blob : (const uint8_t *)"", len}; /* SQLite has no address for an empty one */
-}
-
 static size_t count_lines(tgs_str text) {
     size_t count = 1;
     for (const char *p = text.ptr, *end = p + text.len; (p = memchr(p, '\n', (size_t)(end - p))); p++)
@@ -232,6 +232,7 @@ static size_t count_lines(tgs_str text) {
 }
 
 static bool split_lines(struct connection *connection, tgs_str text, void *member) {
+    if (!text.ptr) return false;
     size_t count = count_lines(text);
     tgs_str *lines = buffer_reserve(&connection->names, count * sizeof *lines);
     if (!lines) return false;
@@ -262,45 +263,55 @@ static int stored_type(const tgs_field *field) {
     return SQLITE_TEXT;
 }
 
-static tgs_status decode_member(struct task *task, const struct statement *statement, int column,
-                                const tgs_field *field, void *member) {
-    sqlite3_stmt *handle = statement->handle;
+static tgs_str value_text(sqlite3_value *value) {
+    const char *text = (const char *)sqlite3_value_text(value);
+    return (tgs_str){text, text ? (size_t)sqlite3_value_bytes(value) : 0};
+}
+
+static tgs_bytes value_blob(sqlite3_value *value) {
+    const uint8_t *blob = sqlite3_value_blob(value);
+    size_t len = (size_t)sqlite3_value_bytes(value);
+    return (tgs_bytes){blob ? blob : (const uint8_t *)"", len}; /* SQLite has no address for an empty one */
+}
+
+static tgs_status decode_member(struct task *task, sqlite3_value *value, const tgs_field *field,
+                                void *member) {
     int64_t number;
+    if (stored_type(field) == SQLITE_BLOB) {
+        *(tgs_bytes *)member = value_blob(value);
+        return TGS_OK;
+    }
     switch (field->type) {
     case TGS_TYPE_I32:
-        number = sqlite3_column_int64(handle, column);
+        number = sqlite3_value_int64(value);
         if (number < INT32_MIN || number > INT32_MAX) return fail_type(task, field);
         *(int32_t *)member = (int32_t)number;
         return TGS_OK;
     case TGS_TYPE_I64:
-        *(int64_t *)member = sqlite3_column_int64(handle, column);
-        return TGS_OK;
-    case TGS_TYPE_TEXTS:
-        if (!split_lines(task->connection, statement_text(statement, column), member))
-            return task_fail(task, SQLITE_NOMEM);
+        *(int64_t *)member = sqlite3_value_int64(value);
         return TGS_OK;
     case TGS_TYPE_TEXT:
-        if (!(field->flags & TGS_FIELD_SECRET)) {
-            *(tgs_str *)member = statement_text(statement, column);
-            return ((tgs_str *)member)->ptr ? TGS_OK : task_fail(task, SQLITE_NOMEM);
-        }
-        /* fall through */
+        *(tgs_str *)member = value_text(value);
+        return ((tgs_str *)member)->ptr ? TGS_OK : task_fail(task, SQLITE_NOMEM);
     default:
-        *(tgs_bytes *)member = column_blob(statement, column);
-        return TGS_OK;
+        return split_lines(task->connection, value_text(value), member) ? TGS_OK
+                                                                        : task_fail(task, SQLITE_NOMEM);
     }
 }
 
 tgs_status task_decode(struct task *task, const struct statement *statement, void *row) {
-    struct row_start *start = row;
     memset(row, 0, statement->layout->row_size);
+    struct row_start *start = row;
     for (int column = 0; column < statement->n_columns; column++) {
         if (statement->columns[column] < 0) continue;
-        const tgs_field *field = &statement->layout->fields[statement->columns[column]];
-        int type = sqlite3_column_type(statement->handle, column);
+        /* One look at the column instead of three; that its value is not protected against other threads
+         * does no harm, since no other has the connection. */
+        sqlite3_value *value = sqlite3_column_value(statement->handle, column);
+        int type = sqlite3_value_type(value);
         if (type == SQLITE_NULL) continue;
+        const tgs_field *field = &statement->layout->fields[statement->columns[column]];
         if (type != stored_type(field)) return fail_type(task, field);
-        tgs_status status = decode_member(task, statement, column, field, member_of(row, field));
+        tgs_status status = decode_member(task, value, field, member_of(row, field));
         if (status != TGS_OK) return status;
         start->fields |= field->bit;
     }

@@ -142,11 +142,20 @@ WHERE n.session_id = (SELECT session_id FROM session WHERE name = :session AND N
   AND n.name = :name AND n.seen_at >= :seen_since;
 
 -- name: ListPeer :many
+-- In two parts, since SQLite tests each row once more against (kind, id) >= (:kind, :id).
 SELECT kind, id, access_hash, min_access_hash, photo_id, seen_at, subtype, usernames, phone, first_name,
        last_name, language
 FROM peer
 WHERE session_id = (SELECT session_id FROM session WHERE name = :session AND NOT purging)
-  AND (kind, id) >= (:kind, :id)
+  AND kind = :kind AND id >= :id
+ORDER BY id;
+
+-- name: ListPeerOfLaterKinds :many
+SELECT kind, id, access_hash, min_access_hash, photo_id, seen_at, subtype, usernames, phone, first_name,
+       last_name, language
+FROM peer
+WHERE session_id = (SELECT session_id FROM session WHERE name = :session AND NOT purging)
+  AND kind > :kind
 ORDER BY kind, id;
 
 -- name: AddPeer :execrows
@@ -428,7 +437,13 @@ WHERE session_id = coalesce(:session_id, (SELECT session_id FROM session WHERE n
 -- name: ListKv :many
 SELECT scope, key, value, expires FROM kv
 WHERE session_id = (SELECT session_id FROM session WHERE name = :session AND NOT purging)
-  AND (scope, key) >= (:scope, :key) AND ifnull(expires, 0) NOT BETWEEN 1 AND :now
+  AND scope = :scope AND key >= :key AND ifnull(expires, 0) NOT BETWEEN 1 AND :now
+ORDER BY key;
+
+-- name: ListKvOfLaterScopes :many
+SELECT scope, key, value, expires FROM kv
+WHERE session_id = (SELECT session_id FROM session WHERE name = :session AND NOT purging)
+  AND scope > :scope AND ifnull(expires, 0) NOT BETWEEN 1 AND :now
 ORDER BY scope, key;
 
 -- name: PutKv :exec
