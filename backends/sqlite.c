@@ -123,11 +123,11 @@ static tgs_status open_first(struct store *store, const tgs_backend_call *call, 
     tgs_status status = connection_open(store, call, &connection, err);
     if (status != TGS_OK) return status;
     status = file_adopt(connection, err);
+    connection->call = NULL;
     if (status == TGS_OK)
         store->writer = connection;
     else
         connection_close(connection);
-    connection->call = NULL;
     return status;
 }
 
