@@ -257,3 +257,4 @@ const struct step steps[] = {
     {"tgs_purge", purge},
 };
 const size_t n_steps = sizeof steps / sizeof *steps;
+_Static_assert(sizeof steps / sizeof *steps <= MAX_STEPS, "make MAX_STEPS larger");

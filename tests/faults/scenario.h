@@ -24,7 +24,8 @@ struct step {
     tgs_status (*run)(struct world *world, tgs_error *err);
 };
 
+#define MAX_STEPS 64
 extern const struct step steps[];
-extern const size_t n_steps;
+extern const size_t n_steps; /* at most MAX_STEPS */
 
 #endif
