@@ -75,7 +75,7 @@ def run(url: str, total: int) -> None:
         session = store.session("bot")
         state = session.update_state()
         pts = state.pts if state else first_pts()
-        print(f"{worker}: starts at pts {pts}", flush=True)
+        print(f"    {worker}: starts at pts {pts}", flush=True)
         new = repeated = 0
         for update in updates_after(pts, total):
             if receive(session, update):
@@ -86,9 +86,9 @@ def run(url: str, total: int) -> None:
                 work(session, worker)
         while left := store.stats("bot").queue_ready + store.stats("bot").queue_leased:
             if not work(session, worker):
-                print(f"{worker}: waits for {left} items that a worker which is gone still has", flush=True)
+                print(f"    {worker}: {left} to do, behind work that a dead bot still has", flush=True)
                 time.sleep(LEASE_MS / 2000)
-        print(f"{worker}: done, {new} new updates and {repeated} repeated ones", flush=True)
+        print(f"    {worker}: done, {new} new updates and {repeated} repeated ones", flush=True)
 
 
 if __name__ == "__main__":
