@@ -64,7 +64,8 @@ bool options_from(PyObject *options, struct option_input *out) {
     PyObject *key, *value;
     for (Py_ssize_t i = 0; out->count < capacity && PyDict_Next(options, &i, &key, &value); out->count++) {
         tgs_option *option = &out->options[out->count];
-        if (!text_from(key, "an option's name", &option->key) || !text_from(value, "an option", &option->value))
+        if (!text_from(key, "an option's name", &option->key) ||
+            !text_from(value, "an option", &option->value))
             return false;
         if (!pins_add(&out->pins, key) || !pins_add(&out->pins, value)) return false;
     }
@@ -99,7 +100,8 @@ bool call_from(PyObject *value, tgs_call *storage, const tgs_call **call, struct
     PyObject *timeout = PyTuple_GET_ITEM(value, 0), *cancel = PyTuple_GET_ITEM(value, 1);
     if (timeout == Py_None && cancel == Py_None) return true;
     *storage = (tgs_call){.size = sizeof *storage};
-    if (timeout != Py_None && !integer_from(timeout, "timeout_ms", INT64_MIN, INT64_MAX, &storage->timeout_ms))
+    if (timeout != Py_None &&
+        !integer_from(timeout, "timeout_ms", INT64_MIN, INT64_MAX, &storage->timeout_ms))
         return false;
     void *canceller = NULL;
     if (!canceller_from(cancel, held, &canceller)) return false;

@@ -32,8 +32,8 @@ static void raise_with(tgs_status status, const tgs_error *error, PyObject *mess
     PyObject *class = message ? find_class(status) : NULL;
     PyObject *exception =
         class ? PyObject_CallFunction(class, "iOiLssO", (int)status, error->retryable ? Py_True : Py_False,
-                                      (int)error->outcome, (long long)error->index, error->backend, error->native,
-                                      message)
+                                      (int)error->outcome, (long long)error->index, error->backend,
+                                      error->native, message)
               : NULL;
     if (exception && (!done || PyObject_SetAttrString(exception, "done", done) == 0))
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);

@@ -23,22 +23,18 @@ static void release_text(void *ptr) { tgs_text_free(ptr); }
 static void release_canceller(void *ptr) { tgs_canceller_free(ptr); }
 static void release_snapshot(void *ptr) { tgs_snapshot_free(ptr); }
 
-const struct handle_kind store_handle = {"store", "tgs_store_close", release_store, true, false};
-const struct handle_kind session_handle = {"session", "tgs_session_free", release_session, false, false};
-const struct handle_kind batch_handle = {"batch", "tgs_batch_free", release_batch, false, true};
-const struct handle_kind rows_handle = {"result", "tgs_rows_free", release_rows, false, false};
-const struct handle_kind text_handle = {"text", "tgs_text_free", release_text, false, false};
-const struct handle_kind canceller_handle = {"canceller", "tgs_canceller_free", release_canceller, false, false};
-const struct handle_kind snapshot_handle = {"snapshot", "tgs_snapshot_free", release_snapshot, false, false};
+const struct handle_kind store_handle = {"store", "tgs_store_close", release_store, .blocks = true};
+const struct handle_kind session_handle = {"session", "tgs_session_free", release_session};
+const struct handle_kind batch_handle = {"batch", "tgs_batch_free", release_batch, .exclusive = true};
+const struct handle_kind rows_handle = {"result", "tgs_rows_free", release_rows};
+const struct handle_kind text_handle = {"text", "tgs_text_free", release_text};
+const struct handle_kind canceller_handle = {"canceller", "tgs_canceller_free", release_canceller};
+const struct handle_kind snapshot_handle = {"snapshot", "tgs_snapshot_free", release_snapshot};
 
 static void release(const struct handle_kind *kind, void *ptr) {
-    if (kind->blocks) {
-        Py_BEGIN_ALLOW_THREADS
-        kind->release(ptr);
-        Py_END_ALLOW_THREADS
-    } else {
-        kind->release(ptr);
-    }
+    PyThreadState *state = kind->blocks ? PyEval_SaveThread() : NULL;
+    kind->release(ptr);
+    if (state) PyEval_RestoreThread(state);
 }
 
 static void release_unused(struct handle *handle) {
@@ -71,7 +67,7 @@ static PyObject *handle_repr(PyObject *self) {
 bool handles_init(PyObject *module) {
     static PyType_Slot slots[] = {{Py_tp_dealloc, (void *)(uintptr_t)handle_dealloc},
                                   {Py_tp_repr, (void *)(uintptr_t)handle_repr},
-                                  {Py_tp_doc, (void *)(uintptr_t)"A handle of the library."},
+                                  {Py_tp_doc, "A handle of the library."},
                                   {0, NULL}};
     static PyType_Spec spec = {
         "tgstore._lowlevel.Handle", sizeof(struct handle), 0,

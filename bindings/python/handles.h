@@ -12,8 +12,8 @@ struct handle_kind {
     const char *name;          /* for messages */
     const char *free_function; /* the one function that takes a closed handle */
     void (*release)(void *);
-    bool blocks;               /* release does I/O */
-    bool exclusive;            /* for one call at a time */
+    bool blocks;    /* release does I/O */
+    bool exclusive; /* for one call at a time */
 };
 
 extern const struct handle_kind store_handle, session_handle, batch_handle, rows_handle, text_handle,

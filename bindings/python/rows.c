@@ -64,8 +64,10 @@ static PyObject *intern_choices(const char *const *names) {
     PyObject *choices = PyTuple_New(count);
     for (Py_ssize_t i = 0; choices && i < count; i++) {
         PyObject *name = PyUnicode_InternFromString(names[i]);
-        if (!name) Py_CLEAR(choices);
-        else PyTuple_SET_ITEM(choices, i, name);
+        if (!name)
+            Py_CLEAR(choices);
+        else
+            PyTuple_SET_ITEM(choices, i, name);
     }
     return choices;
 }
@@ -215,10 +217,14 @@ static bool member_text_from(const struct member *member, PyObject *value, void 
 static bool value_from(const struct member *member, PyObject *value, void *row, struct pins *pins) {
     void *place = (char *)row + member->field->offset;
     switch (member->field->type) {
-    case TGS_TYPE_I32: return narrow_from(member, value, row);
-    case TGS_TYPE_I64: return number_from(member, value, row);
-    case TGS_TYPE_TEXT: return member_text_from(member, value, row, pins);
-    case TGS_TYPE_BYTES: return pins_buffer(pins, value, member->label, place);
+    case TGS_TYPE_I32:
+        return narrow_from(member, value, row);
+    case TGS_TYPE_I64:
+        return number_from(member, value, row);
+    case TGS_TYPE_TEXT:
+        return member_text_from(member, value, row, pins);
+    case TGS_TYPE_BYTES:
+        return pins_buffer(pins, value, member->label, place);
     default: { /* TGS_TYPE_TEXTS */
         tgs_str *texts;
         bool ok = pins_texts(pins, value, member->label, &texts, (size_t *)(void *)((tgs_str **)place + 1));
@@ -254,7 +260,8 @@ static bool flags_from(const struct record_class *class, PyObject *object, struc
 
 static bool object_from(const struct record_class *class, PyObject *object, void *row, struct pins *pins) {
     if (!PyObject_TypeCheck(object, class->type)) {
-        PyErr_Format(PyExc_TypeError, "rows must be %s, not %s", class->type->tp_name, Py_TYPE(object)->tp_name);
+        PyErr_Format(PyExc_TypeError, "rows must be %s, not %s", class->type->tp_name,
+                     Py_TYPE(object)->tp_name);
         return false;
     }
     if (!flags_from(class, object, row)) return false;
@@ -277,8 +284,8 @@ bool rows_from(PyObject *rows, int32_t record, struct row_input *out) {
     out->stride = class->row_size;
     size_t count = (size_t)PyTuple_GET_SIZE(tuple);
     if (count == 0) return true;
-    out->rows = count == 1 ? memset(&out->one, 0, sizeof out->one)
-                           : pins_memory(&out->pins, count, class->row_size);
+    out->rows =
+        count == 1 ? memset(&out->one, 0, sizeof out->one) : pins_memory(&out->pins, count, class->row_size);
     if (!out->rows) return false;
     for (; out->count < count; out->count++) {
         void *row = (char *)out->rows + out->count * out->stride;
@@ -319,8 +326,10 @@ static PyObject *texts_to(const tgs_str *texts, size_t count) {
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (size_t i = 0; list && i < count; i++) {
         PyObject *text = member_text_to(&texts[i]);
-        if (!text) Py_CLEAR(list);
-        else PyList_SET_ITEM(list, (Py_ssize_t)i, text);
+        if (!text)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, (Py_ssize_t)i, text);
     }
     return list;
 }
@@ -328,15 +337,19 @@ static PyObject *texts_to(const tgs_str *texts, size_t count) {
 static PyObject *value_to(const struct member *member, const void *row) {
     const void *place = (const char *)row + member->field->offset;
     switch (member->field->type) {
-    case TGS_TYPE_I32: return narrow_to(member, *(const int32_t *)place);
-    case TGS_TYPE_I64: return PyLong_FromLongLong(*(const int64_t *)place);
-    case TGS_TYPE_TEXT: return member_text_to(place);
+    case TGS_TYPE_I32:
+        return narrow_to(member, *(const int32_t *)place);
+    case TGS_TYPE_I64:
+        return PyLong_FromLongLong(*(const int64_t *)place);
+    case TGS_TYPE_TEXT:
+        return member_text_to(place);
     case TGS_TYPE_BYTES: {
         const tgs_bytes *bytes = place;
         return PyBytes_FromStringAndSize((const char *)bytes->ptr, (Py_ssize_t)bytes->len);
     }
     default: /* TGS_TYPE_TEXTS */
-        return texts_to(*(const tgs_str *const *)place, *(const size_t *)(const void *)((tgs_str *const *)place + 1));
+        return texts_to(*(const tgs_str *const *)place,
+                        *(const size_t *)(const void *)((tgs_str *const *)place + 1));
     }
 }
 
@@ -371,8 +384,10 @@ PyObject *rows_to(const tgs_rows *rows, const void *data, size_t stride) {
     PyObject *list = class ? PyList_New((Py_ssize_t)count) : NULL;
     for (size_t i = 0; list && i < count; i++) {
         PyObject *object = object_to(class, (const char *)data + i * stride);
-        if (!object) Py_CLEAR(list);
-        else PyList_SET_ITEM(list, (Py_ssize_t)i, object);
+        if (!object)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, (Py_ssize_t)i, object);
     }
     return list;
 }
@@ -402,17 +417,20 @@ PyObject *results_to(const tgs_result *results, size_t count) {
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (size_t i = 0; list && i < count; i++) {
         PyObject *result = result_to(&results[i]);
-        if (!result) Py_CLEAR(list);
-        else PyList_SET_ITEM(list, (Py_ssize_t)i, result);
+        if (!result)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, (Py_ssize_t)i, result);
     }
     return list;
 }
 
 static PyObject *field_to(const tgs_field *field) {
     PyObject *choices = field->choices ? intern_choices(field->choices) : Py_NewRef(Py_None);
-    return choices ? Py_BuildValue("(siIKnN)", field->name, (int)field->type, (unsigned)(field->flags & 0xffffu),
-                                   (unsigned long long)field->bit, (Py_ssize_t)field->offset, choices)
-                   : NULL;
+    return choices
+               ? Py_BuildValue("(siIKnN)", field->name, (int)field->type, (unsigned)(field->flags & 0xffffu),
+                               (unsigned long long)field->bit, (Py_ssize_t)field->offset, choices)
+               : NULL;
 }
 
 PyObject *fields_to(const tgs_field *fields, size_t count, size_t row_size) {
@@ -420,8 +438,10 @@ PyObject *fields_to(const tgs_field *fields, size_t count, size_t row_size) {
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (size_t i = 0; list && i < count; i++) {
         PyObject *field = field_to(&fields[i]);
-        if (!field) Py_CLEAR(list);
-        else PyList_SET_ITEM(list, (Py_ssize_t)i, field);
+        if (!field)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, (Py_ssize_t)i, field);
     }
     return list ? Py_BuildValue("(Nn)", list, (Py_ssize_t)row_size) : NULL;
 }

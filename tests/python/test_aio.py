@@ -98,10 +98,7 @@ async def test_writes_of_a_session_keep_their_order() -> None:
         for handles in (1, 2):
             sessions = [store.session("main") for _ in range(handles)]
             await asyncio.gather(
-                *(
-                    sessions[i % handles].put(tgstore.Kv("s", "k", value=str(i).encode()))
-                    for i in range(100)
-                )
+                *(sessions[i % handles].put(tgstore.Kv("s", "k", value=str(i).encode())) for i in range(100))
             )
             found = await sessions[0].get_one(tgstore.Kv("s", "k"))
             assert found is not None and found.value == b"99"
@@ -116,7 +113,7 @@ def ask_for_lease(session: aio.Session, **options: Any) -> Coroutine[Any, Any, a
 
 async def running(store: aio.Store, calls: int) -> None:
     """Wait until the store's threads have begun that many calls."""
-    while store._threads._work_queue.qsize() or len(store._threads._threads) < calls:
+    while store._threads._pool._work_queue.qsize() or len(store._threads._pool._threads) < calls:
         await asyncio.sleep(0.001)
 
 
@@ -141,7 +138,7 @@ async def test_cancelling_a_task_ends_its_call() -> None:
             waiting = asyncio.create_task(ask_for_lease(me))
             queued = asyncio.create_task(me.data())
             await running(store, 0)
-            while not store._threads._threads:
+            while not store._threads._pool._threads:
                 await asyncio.sleep(0.001)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -230,7 +227,7 @@ def test_a_forgotten_store_leaves_no_threads(wait_until: Callable[[Callable[[], 
     async def forget() -> list[Any]:
         store = await aio.open("memory:")
         await store.ping()
-        return list(store._threads._threads)
+        return list(store._threads._pool._threads)
 
     threads = asyncio.run(forget())
     gc.collect()
@@ -248,3 +245,33 @@ async def main():
 asyncio.run(main())
 """
     run_python(program, "-W", "ignore::ResourceWarning")
+
+
+def test_fork(run_python: Callable[..., str]) -> None:
+    program = """
+import asyncio, os, tgstore
+from tgstore import aio
+
+async def parent():
+    global store
+    store = await aio.open("memory:")
+    await store.ping()
+
+async def child():
+    try:
+        await store.ping()
+    except tgstore.InvalidError as error:
+        assert "fork" in str(error)
+    else:
+        os._exit(3)
+    async with aio.open("memory:") as own:
+        await own.ping()
+
+asyncio.run(parent())
+process = os.fork()
+asyncio.run(child() if process == 0 else store.close())
+if process == 0:
+    raise SystemExit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+"""
+    run_python(program, "-W", "ignore::DeprecationWarning", "-W", "ignore::ResourceWarning")

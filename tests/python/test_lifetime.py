@@ -235,7 +235,16 @@ def everything(store: tgstore.Store) -> None:
 
 
 def test_nothing_is_leaked_or_freed_twice() -> None:
-    shared = [tgstore.UNSET, None, True, False, "user", tgstore.Peer, _lowlevel.Handle, tgstore.Result(True, 1)]
+    shared = [
+        tgstore.UNSET,
+        None,
+        True,
+        False,
+        "user",
+        tgstore.Peer,
+        _lowlevel.Handle,
+        tgstore.Result(True, 1),
+    ]
     with tgstore.open("memory:") as store:
         for _ in range(10):
             everything(store)

@@ -50,9 +50,7 @@ def test_every_constant_is_there(header: str) -> None:
         assert isinstance(getattr(_lowlevel, name), int), name
 
 
-def test_the_interpreter_lock_is_released_in_io_functions_and_no_others(
-    source: Path, header: str
-) -> None:
+def test_the_interpreter_lock_is_released_in_io_functions_and_no_others(source: Path, header: str) -> None:
     interface = (source / "bindings/python/tgstore.i").read_text()
     released = set(re.findall(r"^IO\((tgs_\w+)\)", interface, re.MULTILINE))
     # closing releases it in handles.c, where a close may come later than the call
@@ -94,9 +92,7 @@ def test_a_row_that_is_not_there_is_invalid(session: tgstore.Session) -> None:
         _lowlevel.tgs_rows_row(rows, 1)
 
 
-FREE_FUNCTIONS = [
-    name for name in dir(_lowlevel) if name.endswith("_free") or name == "tgs_store_close"
-]
+FREE_FUNCTIONS = [name for name in dir(_lowlevel) if name.endswith("_free") or name == "tgs_store_close"]
 
 
 @pytest.mark.parametrize("name", FREE_FUNCTIONS)

@@ -147,7 +147,12 @@ def test_a_step_is_a_text_or_a_number(session: tgstore.Session) -> None:
 
 @pytest.mark.parametrize(
     "wrap",
-    [bytearray, memoryview, lambda data: memoryview(data * 2)[: len(data)], lambda d: memoryview(d[::-1])[::-1]],
+    [
+        bytearray,
+        memoryview,
+        lambda data: memoryview(data * 2)[: len(data)],
+        lambda d: memoryview(d[::-1])[::-1],
+    ],
     ids=["bytearray", "memoryview", "slice", "reversed"],
 )
 def test_any_buffer_is_bytes(session: tgstore.Session, wrap: Callable[[bytes], bytes]) -> None:
@@ -264,7 +269,9 @@ def test_records_are_copied_pickled_and_compared(row: tgstore.Record) -> None:
     for other in (copy.copy(row), copy.deepcopy(row), pickle.loads(pickle.dumps(row))):
         assert other == row and other is not row
         assert all(
-            value is tgstore.UNSET for name, value in members(other).items() if getattr(row, name) is tgstore.UNSET
+            value is tgstore.UNSET
+            for name, value in members(other).items()
+            if getattr(row, name) is tgstore.UNSET
         )
     changed = copy.copy(row)
     changed.flags = 99

@@ -18,9 +18,7 @@ def waiting_call(
     threads: ThreadPoolExecutor, session: tgstore.Session, cancel: tgstore.Canceller | None = None
 ) -> Future[tgstore.Session]:
     """A call that blocks in C for as long as somebody else holds the lease."""
-    return threads.submit(
-        session.acquire_lease, "waiter", wait_ms=10**9, timeout_ms=-1, cancel=cancel
-    )
+    return threads.submit(session.acquire_lease, "waiter", wait_ms=10**9, timeout_ms=-1, cancel=cancel)
 
 
 def test_other_threads_run_while_a_call_blocks(session: tgstore.Session, wait_until: Wait) -> None:

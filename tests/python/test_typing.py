@@ -14,6 +14,7 @@ import tgstore
 
 PACKAGE = Path(tgstore.__file__).parent
 
+
 def mypy(tmp_path: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path / "cache", *arguments],

@@ -105,9 +105,7 @@ def option_texts(options: dict[str, Any]) -> dict[str, str]:
 def dedup_rows(keys: str | Iterable[str], ttl_ms: int | None, require: bool) -> list[Dedup]:
     ttl = UNSET if ttl_ms is None else ttl_ms
     flags = _lowlevel.TGS_ROW_REQUIRE if require else 0
-    return [
-        Dedup(key, ttl_ms=ttl, flags=flags) for key in ([keys] if isinstance(keys, str) else keys)
-    ]
+    return [Dedup(key, ttl_ms=ttl, flags=flags) for key in ([keys] if isinstance(keys, str) else keys)]
 
 
 def settle_rows(

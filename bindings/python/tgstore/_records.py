@@ -32,14 +32,10 @@ Opt = Union[T, None, Unset]
 
 PeerKind = Union[Literal["user", "chat", "channel", "any"], int]
 PeerSubtype = Union[
-    Literal[
-        "none", "bot", "group", "broadcast", "supergroup", "gigagroup", "forum", "direct", "community"
-    ],
+    Literal["none", "bot", "group", "broadcast", "supergroup", "gigagroup", "forum", "direct", "community"],
     int,
 ]
-SessionStatus = Union[
-    Literal["unknown", "active", "logged_out", "duplicated", "revoked", "banned"], int
-]
+SessionStatus = Union[Literal["unknown", "active", "logged_out", "duplicated", "revoked", "banned"], int]
 Slot = Union[Literal["permanent", "temporary"], int]
 QueueState = Union[Literal["ready", "leased", "done", "dead"], int]
 LeaseMode = Union[Literal["none", "shared", "exclusive"], int]
@@ -342,9 +338,7 @@ def _describe(record: int) -> None:
     description = _lowlevel.tgs_record_fields(record)
     assert description is not None
     fields = description[0]
-    SECRETS[record] = frozenset(
-        name for name, _, flags, *_ in fields if flags & _lowlevel.TGS_FIELD_SECRET
-    )
+    SECRETS[record] = frozenset(name for name, _, flags, *_ in fields if flags & _lowlevel.TGS_FIELD_SECRET)
     for name, _, _, _, _, choices in fields:
         if choices is not None:
             CHOICES[record, name] = choices

@@ -156,9 +156,7 @@ class Session:
                 found[i] = row
         return found
 
-    def get_one(
-        self, key: R, *, timeout_ms: int | None = None, cancel: Canceller | None = None
-    ) -> R | None:
+    def get_one(self, key: R, *, timeout_ms: int | None = None, cancel: Canceller | None = None) -> R | None:
         """Look up one row by key; None if there is none.  Blocks."""
         rows = _lowlevel.tgs_get(self._handle, key.record, (key,), (timeout_ms, cancel))
         return _lowlevel.tgs_rows_row(rows, 0)  # type: ignore[no-any-return]
@@ -289,9 +287,7 @@ class Session:
 
     # --- the account
 
-    def data(
-        self, *, timeout_ms: int | None = None, cancel: Canceller | None = None
-    ) -> SessionData | None:
+    def data(self, *, timeout_ms: int | None = None, cancel: Canceller | None = None) -> SessionData | None:
         """The session's own record.  Blocks."""
         return self.get_one(SessionData(), timeout_ms=timeout_ms, cancel=cancel)
 
@@ -379,9 +375,7 @@ class Session:
         if sum(given) != 1 or (kind is None) != (id is None):
             raise TypeError("give kind and id, or username, or phone")
         if username is not None:
-            return self.peers_by_username(
-                [username], max_age_ms, timeout_ms=timeout_ms, cancel=cancel
-            )[0]
+            return self.peers_by_username([username], max_age_ms, timeout_ms=timeout_ms, cancel=cancel)[0]
         if phone is not None:
             return self.peers_by_phone([phone], max_age_ms, timeout_ms=timeout_ms, cancel=cancel)[0]
         assert kind is not None and id is not None
@@ -396,9 +390,7 @@ class Session:
         cancel: Canceller | None = None,
     ) -> builtins.list[Peer | None]:
         """Who has these usernames?  Blocks.  Arguments as in peer; a peer or None for each."""
-        rows = _lowlevel.tgs_peers_by_username(
-            self._handle, usernames, max_age_ms, (timeout_ms, cancel)
-        )
+        rows = _lowlevel.tgs_peers_by_username(self._handle, usernames, max_age_ms, (timeout_ms, cancel))
         return _lowlevel.tgs_rows_data(rows)
 
     def peers_by_phone(
@@ -465,9 +457,7 @@ class Session:
             lane: only of this lane; None: of any or none.
         Returns: the items, each with its token.
         """
-        rows = _lowlevel.tgs_queue_claim(
-            self._handle, owner, lane, lease_ms, limit, (timeout_ms, cancel)
-        )
+        rows = _lowlevel.tgs_queue_claim(self._handle, owner, lane, lease_ms, limit, (timeout_ms, cancel))
         return _lowlevel.tgs_rows_data(rows)
 
     def ack(
@@ -583,9 +573,7 @@ class Session:
         Raises: FencedError (it is lost)."""
         _lowlevel.tgs_lease_renew(self._handle, ttl_ms, (timeout_ms, cancel))
 
-    def release_lease(
-        self, *, timeout_ms: int | None = None, cancel: Canceller | None = None
-    ) -> None:
+    def release_lease(self, *, timeout_ms: int | None = None, cancel: Canceller | None = None) -> None:
         """Give the lease back.  Releasing a lost one is no error.  Blocks."""
         _lowlevel.tgs_lease_release(self._handle, (timeout_ms, cancel))
 

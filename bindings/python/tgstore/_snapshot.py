@@ -144,9 +144,7 @@ class Snapshot(SnapshotRows):
 
         Raises: NotFoundError (the session has no record).
         """
-        return cls(
-            _lowlevel.tgs_snapshot_from_session(session._handle, int(peers), (timeout_ms, cancel))
-        )
+        return cls(_lowlevel.tgs_snapshot_from_session(session._handle, int(peers), (timeout_ms, cancel)))
 
     def to_file(
         self,
@@ -185,6 +183,4 @@ class Snapshot(SnapshotRows):
         Raises: ConflictError (the session belongs to another user_id).
         """
         flags = _lowlevel.TGS_ROW_REPLACE_ACCOUNT if replace_account else 0
-        return _lowlevel.tgs_snapshot_to_session(
-            self._handle, session._handle, flags, (timeout_ms, cancel)
-        )
+        return _lowlevel.tgs_snapshot_to_session(self._handle, session._handle, flags, (timeout_ms, cancel))

@@ -40,7 +40,31 @@ T = TypeVar("T")
 
 # --- calls in threads
 
-_threads = ThreadPoolExecutor(8, "tgstore")  # for what belongs to no open store
+
+class _Threads:
+    """A few threads for calls.  A child made by fork has none of its parent's, and starts its own."""
+
+    __slots__ = ("_count", "_pid", "_pool")
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._start()
+
+    def _start(self) -> None:
+        self._pool = ThreadPoolExecutor(self._count, "tgstore")
+        self._pid = os.getpid()
+
+    def submit(self, function: Callable[..., T], *args: Any, **options: Any) -> Future[T]:
+        if self._pid != os.getpid():
+            self._start()
+        return self._pool.submit(function, *args, **options)
+
+    def shutdown(self) -> None:
+        """End the threads as soon as their calls have ended."""
+        self._pool.shutdown(wait=False)
+
+
+_threads = _Threads(8)  # for what belongs to no open store
 
 
 async def _end(call: Future[Any]) -> None:
@@ -55,7 +79,7 @@ async def _end(call: Future[Any]) -> None:
             continue
 
 
-async def _run(threads: ThreadPoolExecutor, function: Callable[..., T], *args: Any, **options: Any) -> T:
+async def _run(threads: _Threads, function: Callable[..., T], *args: Any, **options: Any) -> T:
     """Call in a thread; cancelling the task cancels the call."""
     own = Canceller()
     cancel: Canceller | None = options.pop("cancel", None)
@@ -163,14 +187,10 @@ class Batch(BatchRows):
         else:
             self.clear()
 
-    async def commit(
-        self, *, timeout_ms: int | None = None, cancel: Canceller | None = None
-    ) -> list[Result]:
+    async def commit(self, *, timeout_ms: int | None = None, cancel: Canceller | None = None) -> list[Result]:
         """Store everything or nothing.  As tgstore.Batch.commit."""
         async with self._owner._writing:
-            return await _run(
-                self._owner._store._threads, self._commit, timeout_ms=timeout_ms, cancel=cancel
-            )
+            return await _run(self._owner._store._threads, self._commit, timeout_ms=timeout_ms, cancel=cancel)
 
 
 class Session:
@@ -353,7 +373,7 @@ class Store:
 
     def __init__(self, sync: _store.Store, threads: int) -> None:
         self._sync = sync
-        self._threads = ThreadPoolExecutor(threads, "tgstore")
+        self._threads = _Threads(threads)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
@@ -388,7 +408,7 @@ class Store:
         """Close; again is no error.  As tgstore.Store.close."""
         call = _threads.submit(self._sync.close)  # not behind the calls that it is to end
         if self._threads is not _threads:
-            self._threads.shutdown(wait=False)
+            self._threads.shutdown()
             self._threads = _threads  # where later calls learn that it is closed
         try:
             await asyncio.wrap_future(call)
