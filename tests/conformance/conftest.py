@@ -38,7 +38,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--backend", action="append", help="memory, sqlite, or the scheme of --backend-url")
     group.addoption("--backend-url", help="URL of the back end to test; {tmp} is a new folder for each case")
     group.addoption("--backend-module", help="shared object that has the back end of --backend-url")
-    group.addoption("--quick", action="store_true", help="leave out the cases marked slow")
 
 
 def _option(config: pytest.Config, name: str) -> Any:
@@ -142,7 +141,7 @@ def _probe(driver: DriverKind, backends: list[BackendKind]) -> dict[str, frozens
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*capabilities): of the back end, or features of the driver")
-    config.addinivalue_line("markers", "slow: left out by --quick")
+    config.addinivalue_line("markers", "slow: left out by -m 'not slow', the inner loop")
     config.stash[NOT_APPLICABLE] = Counter()
 
 
@@ -168,19 +167,31 @@ def _lacks(item: pytest.Item, available: dict[str, dict[str, frozenset[str]]]) -
     return f"{backend.name if backend else '-'} through {driver.name} lacks {', '.join(missing)}" if missing else None
 
 
+def _leave_to_the_long_run(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The inner loop has each driver and each back end, but not each pair of them."""
+    drivers, backends = _driver_kinds(config), _backend_kinds(config)
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if "backend_kind" not in parameters:
+            continue
+        driver, backend = drivers.index(parameters["driver_kind"]), backends.index(parameters["backend_kind"])
+        if driver % len(backends) != backend % len(drivers):
+            item.add_marker("slow")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     ours = [item for item in items if HERE in item.path.parents]
     for item in ours:
         assert item.function.__doc__, f"{item.nodeid}: a case quotes the rule that it states"
     if not ours:
         return
+    _leave_to_the_long_run(config, ours)
     backends = _backend_kinds(config)
     available = {driver.name: _probe(driver, backends) for driver in _driver_kinds(config)}
     left_out = []
     for item in ours:
         reason = _lacks(item, available)
-        if reason is None and _option(config, "--quick") and item.get_closest_marker("slow"):
-            reason = "--quick leaves out the slow"
         if reason:
             config.stash[NOT_APPLICABLE][reason] += 1
             left_out.append(item)

@@ -14,7 +14,7 @@ import threading
 from typing import Any, Callable
 
 import tgstore
-from records import RECORDS
+from records import RECORDS, STATUS_NAMES
 
 CLASSES = {
     "session": tgstore.SessionData,
@@ -36,24 +36,6 @@ FLAGS = {
     "require": tgstore.REQUIRE,
     "exact": tgstore.EXACT,
     "replace_account": tgstore.REPLACE_ACCOUNT,
-}
-CODES = {
-    1: "not found",
-    -1: "invalid",
-    -2: "conflict",
-    -3: "fenced",
-    -4: "unsupported",
-    -5: "busy",
-    -6: "timeout",
-    -7: "cancelled",
-    -8: "unavailable",
-    -9: "auth",
-    -10: "read only",
-    -11: "no space",
-    -12: "too large",
-    -13: "corrupt",
-    -14: "no memory",
-    -15: "backend",
 }
 OUTCOMES = ("not_applied", "unknown", "not_durable")
 
@@ -111,7 +93,7 @@ def result_to(result: Any) -> dict[str, Any]:
 
 def error_to(failure: Any) -> dict[str, Any]:
     return {
-        "code": CODES[int(failure.code)],
+        "code": STATUS_NAMES[int(failure.code)],
         "retryable": bool(failure.retryable),
         "outcome": OUTCOMES[int(failure.outcome)],
         "index": failure.index,
@@ -379,6 +361,35 @@ class PythonDriver:
 
     def op_batch_commit(self, request: dict[str, Any]) -> dict[str, Any]:
         return self._results(self._handle(request, "batch").commit(**self._call(request)))
+
+    # --- snapshots
+
+    def op_snapshot_from_text(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self._new(tgstore.Snapshot.from_text(text_from(request["text"])))
+
+    def op_snapshot_from_file(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self._new(tgstore.Snapshot.from_file(text_from(request["path"]), **self._call(request)))
+
+    def op_snapshot_from_session(self, request: dict[str, Any]) -> dict[str, Any]:
+        session, peers = self._handle(request, "session"), bool(request.get("peers", 1))
+        return self._new(tgstore.Snapshot.from_session(session, peers=peers, **self._call(request)))
+
+    def op_snapshot_info(self, request: dict[str, Any]) -> dict[str, Any]:
+        snapshot = self._handle(request, "snapshot")
+        members = {"dc_auth": "dc_auths", "peer": "peers", "update_state": "update_states", "kv": "kvs"}
+        records = {name: [row_to(row) for row in getattr(snapshot, member)] for name, member in members.items()}
+        records["session"] = [row_to(snapshot.session)]
+        texts = {"format": snapshot.format, "description": snapshot.description, "notes": list(snapshot.notes)}
+        return {**texts, "records": records}
+
+    def op_snapshot_to_text(self, request: dict[str, Any]) -> dict[str, Any]:
+        options = {name: text_from(value) for name, value in request.get("options", {}).items()}
+        return {"text": self._handle(request, "snapshot").to_text(request["format"], **options)}
+
+    def op_snapshot_to_session(self, request: dict[str, Any]) -> dict[str, Any]:
+        snapshot, session = self._handle(request, "snapshot"), self._handle(request, "session")
+        replace = request.get("replace_account", False)
+        return {"count": snapshot.to_session(session, replace_account=replace, **self._call(request))}
 
     # --- calls
 

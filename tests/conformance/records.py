@@ -31,6 +31,26 @@ class Record:
         return tuple(field for field in self.fields if "key" in field.flags)
 
 
+STATUS_NAMES = {
+    0: "ok",
+    1: "not found",
+    -1: "invalid",
+    -2: "conflict",
+    -3: "fenced",
+    -4: "unsupported",
+    -5: "busy",
+    -6: "timeout",
+    -7: "cancelled",
+    -8: "unavailable",
+    -9: "auth",
+    -10: "read only",
+    -11: "no space",
+    -12: "too large",
+    -13: "corrupt",
+    -14: "no memory",
+    -15: "backend",
+}
+
 STATUSES = ("unknown", "active", "logged_out", "duplicated", "revoked", "banned")
 SLOTS = ("permanent", "temporary")
 KINDS = ("user", "chat", "channel")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from driver import Driver
-from records import RECORDS, Record
+from records import RECORDS, STATUS_NAMES, Record
 
 
 @pytest.mark.needs("describe")
@@ -28,6 +28,29 @@ def test_bits_and_offsets(driver: Driver, record: Record) -> None:
     assert sorted(bits) == [1 << n for n in range(len(bits))]
     offsets = [field["offset"] for field in described["fields"]]
     assert offsets == sorted(set(offsets)) and offsets[-1] < described["size"] - 32
+
+
+@pytest.mark.needs("describe")
+@pytest.mark.parametrize("record", [0, -1, 11, 1 << 30])
+def test_no_such_record(driver: Driver, record: int) -> None:
+    """NULL if there is no such record; then there are 0 fields of 0 bytes."""
+    reply = driver.request("record_name", record=record)
+    assert (reply["name"], reply["count"]) == (None, 0)
+
+
+@pytest.mark.needs("describe")
+def test_record_names(driver: Driver) -> None:
+    """Name of a record, as in SQL, JSON and bindings."""
+    names = {record.number: record.name for record in RECORDS.values()}
+    assert {n: driver.request("record_name", record=n)["name"] for n in range(1, 11)} == names
+
+
+@pytest.mark.needs("describe")
+def test_status_names(driver: Driver) -> None:
+    """Fixed English name of a code; unknown codes are treated as BACKEND."""
+    names = {code: driver.request("status_name", code=code)["name"] for code in range(-16, 3)}
+    assert {code: names[code] for code in STATUS_NAMES} == STATUS_NAMES
+    assert names[-16] == names[2] == "backend"
 
 
 @pytest.mark.needs("describe")

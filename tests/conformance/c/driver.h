@@ -17,6 +17,8 @@ struct request {
     tgs_call call;
 };
 
+/* --- rows.c ------------------------------------------------------------------------------------------ */
+
 /* Memory of exactly `size` bytes that lives as long as the request, so that a sanitizer sees each byte
  * read beyond an argument.  It is overwritten when the request ends: whoever kept a pointer is found out. */
 void *request_alloc(struct request *request, size_t size);
@@ -48,5 +50,53 @@ json_object *rows_to_json(const tgs_rows *rows, bool missing);
 int32_t record_from_json(struct request *request, json_object *value);
 /* tgs_record_fields of all records. */
 json_object *describe_records(void);
+
+/* --- arguments.c ------------------------------------------------------------------------------------ */
+
+enum kind { NOTHING, STORE, SESSION, BATCH, CANCELLER, ROWS, SNAPSHOT };
+
+/* What an owned output holds before a call that must overwrite it. */
+extern char poison;
+#define POISON ((void *)&poison)
+
+json_object *member(const struct request *r, const char *name);
+tgs_str text(struct request *r, const char *name);
+/* The pointer, or NULL where the request wants to see what NULL does. */
+void *argument(const struct request *r, const char *name, void *pointer);
+const tgs_call *call(struct request *r);
+tgs_error *error(struct request *r);
+/* The member "options", an object of texts. */
+tgs_option *options_from_json(struct request *r, size_t *n);
+
+/* The object of this kind that the member names, or NULL. */
+void *handle(struct request *r, const char *name, enum kind kind);
+void new_handle(struct request *r, enum kind kind, void *object);
+void free_handle(int64_t i);
+void free_handles(void);
+/* `object` may be NULL. */
+void release(enum kind kind, void *object);
+
+/* Reply with what the call gave out, and return its status. */
+tgs_status owned(struct request *r, tgs_status status, enum kind kind, void *object);
+tgs_status owned_rows(struct request *r, tgs_status status, tgs_rows *rows);
+tgs_result *results(struct request *r, size_t n);
+tgs_status with_results(struct request *r, tgs_status status, const tgs_result *result, size_t n);
+tgs_status with_count(struct request *r, tgs_status status, uint64_t count);
+
+/* --- operations.c, snapshots.c ---------------------------------------------------------------------- */
+
+struct operation {
+    const char *name;
+    tgs_status (*run)(struct request *);
+};
+
+extern const struct operation operations[]; /* ends with a NULL name */
+
+tgs_status snapshot_from_text(struct request *r);
+tgs_status snapshot_from_file(struct request *r);
+tgs_status snapshot_from_session(struct request *r);
+tgs_status snapshot_info(struct request *r);
+tgs_status snapshot_to_text(struct request *r);
+tgs_status snapshot_to_session(struct request *r);
 
 #endif
