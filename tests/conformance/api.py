@@ -126,7 +126,9 @@ def page_in(record: str, reply: dict[str, Any]) -> Page:
 
 
 def results_in(reply: dict[str, Any]) -> list[Result]:
-    return [Result(each["applied"], tuple(each["notes"]), each["version"]) for each in reply.get("results", ())]
+    return [
+        Result(each["applied"], tuple(each["notes"]), each["version"]) for each in reply.get("results", ())
+    ]
 
 
 # --- handles
@@ -140,7 +142,9 @@ class Store:
         self.capabilities = frozenset(info["capabilities"])
 
     @classmethod
-    def open(cls, driver: Driver, url: str | bytes, options: dict[str, str] | None = None, **call: Any) -> Store:
+    def open(
+        cls, driver: Driver, url: str | bytes, options: dict[str, str] | None = None, **call: Any
+    ) -> Store:
         reply = driver.request("open", url=text_out(url), options=options or {}, **call)
         return cls(driver, reply["handle"])
 
@@ -180,6 +184,7 @@ class Store:
         return int(self.request("prune", peer_age_ms=peer_age_ms, **call)["count"])
 
     def stats(self, name: str | None = None, **call: Any) -> Row:
+        row: Row
         (row,) = page_in("stats", self.request("stats", **({} if name is None else {"name": name}), **call))
         return row
 
@@ -225,7 +230,7 @@ class Session:
     def delete(self, *keys: Row, **call: Any) -> list[Result]:
         return results_in(self.request("delete", **_rows_request(keys, call)))
 
-    def get(self, *keys: Row, **call: Any) -> list[Any]:
+    def get(self, *keys: Row, **call: Any) -> Page:
         return page_in(keys[0].record, self.request("get", **_rows_request(keys, call)))
 
     def get_one(self, key: Row, **call: Any) -> Any:
@@ -250,15 +255,17 @@ class Session:
 
     # specials
 
-    def by_username(self, *usernames: Any, max_age_ms: int = 0, **call: Any) -> list[Any]:
+    def by_username(self, *usernames: Any, max_age_ms: int = 0, **call: Any) -> Page:
         texts = [text_out(text) for text in usernames]
         return page_in("peer", self.request("by_username", texts=texts, max_age_ms=max_age_ms, **call))
 
-    def by_phone(self, *phones: Any, max_age_ms: int = 0, **call: Any) -> list[Any]:
+    def by_phone(self, *phones: Any, max_age_ms: int = 0, **call: Any) -> Page:
         texts = [text_out(text) for text in phones]
         return page_in("peer", self.request("by_phone", texts=texts, max_age_ms=max_age_ms, **call))
 
-    def claim(self, limit: int = 1, *, owner: str = "worker", lane: str | None = None, **arguments: Any) -> list[Any]:
+    def claim(
+        self, limit: int = 1, *, owner: str = "worker", lane: str | None = None, **arguments: Any
+    ) -> Page:
         given = {} if lane is None else {"lane": lane}
         return page_in("queue_item", self.request("claim", owner=owner, limit=limit, **given, **arguments))
 

@@ -27,7 +27,9 @@ NOT_APPLICABLE = pytest.StashKey[Counter[str]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tgstore conformance")
-    group.addoption("--driver", action="append", help="python, c, or one of --driver-command; default: python and c")
+    group.addoption(
+        "--driver", action="append", help="python, c, or one of --driver-command; default: python and c"
+    )
     group.addoption(
         "--driver-command",
         action="append",
@@ -119,7 +121,9 @@ def _probe(driver: DriverKind, backends: list[BackendKind]) -> dict[str, frozens
         try:
             running = driver.start(Path(folder))
         except ImportError as failure:
-            raise pytest.UsageError(f"driver {driver.name}: {failure}; run the tests with script/test") from failure
+            raise pytest.UsageError(
+                f"driver {driver.name}: {failure}; run the tests with script/test"
+            ) from failure
         found = {"": running.features | ({"root"} if os.geteuid() == 0 else set())}
         for backend in backends:
             try:
@@ -142,7 +146,7 @@ def _probe(driver: DriverKind, backends: list[BackendKind]) -> dict[str, frozens
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*capabilities): of the back end, or features of the driver")
     config.addinivalue_line("markers", "slow: left out by -m 'not slow', the inner loop")
-    config.stash[NOT_APPLICABLE] = Counter()
+    config.stash[NOT_APPLICABLE] = Counter[str]()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -164,7 +168,11 @@ def _lacks(item: pytest.Item, available: dict[str, dict[str, frozenset[str]]]) -
     has = available[driver.name][backend.name if backend else ""]
     wanted = {name for mark in item.iter_markers("needs") for name in mark.args}
     missing = sorted(wanted - has)
-    return f"{backend.name if backend else '-'} through {driver.name} lacks {', '.join(missing)}" if missing else None
+    return (
+        f"{backend.name if backend else '-'} through {driver.name} lacks {', '.join(missing)}"
+        if missing
+        else None
+    )
 
 
 def _leave_to_the_long_run(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -183,7 +191,7 @@ def _leave_to_the_long_run(config: pytest.Config, items: list[pytest.Item]) -> N
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     ours = [item for item in items if HERE in item.path.parents]
     for item in ours:
-        assert item.function.__doc__, f"{item.nodeid}: a case quotes the rule that it states"
+        assert getattr(item, "function").__doc__, f"{item.nodeid}: a case quotes the rule that it states"
     if not ours:
         return
     _leave_to_the_long_run(config, ours)
@@ -204,7 +212,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """With pytest-xdist the workers collect, and all of them the same."""
-    node.config.stash[NOT_APPLICABLE] = Counter(getattr(node, "workeroutput", {}).get("not_applicable", {}))
+    node.config.stash[NOT_APPLICABLE] = Counter[str](
+        getattr(node, "workeroutput", {}).get("not_applicable", {})
+    )
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -266,7 +276,9 @@ def driver(driver_kind: DriverKind, tmp_path: Path) -> Iterator[Driver]:
 
 
 @pytest.fixture
-def backend(backend_kind: BackendKind, driver_kind: DriverKind, driver: Driver, tmp_path: Path) -> Iterator[Backend]:
+def backend(
+    backend_kind: BackendKind, driver_kind: DriverKind, driver: Driver, tmp_path: Path
+) -> Iterator[Backend]:
     if backend_kind.module:
         driver.request("load_backend", path=backend_kind.module)
     under_test = Backend(backend_kind, driver_kind, driver, tmp_path)

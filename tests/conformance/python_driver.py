@@ -61,7 +61,9 @@ def row_from(record: str, value: dict[str, Any] | None) -> Any:
     if value is None:
         return None
     members = {
-        field.name: member_from(field.type, value[field.name]) for field in RECORDS[record].fields if field.name in value
+        field.name: member_from(field.type, value[field.name])
+        for field in RECORDS[record].fields
+        if field.name in value
     }
     unknown = value.keys() - members.keys() - {"flags"}
     if unknown:
@@ -147,7 +149,10 @@ class PythonDriver:
             text = replies.read()
         _, status = os.waitpid(child, 0)
         if status != 0 or not text:
-            return {"id": request["id"], "error": {"code": "driver", "message": "the forked child died", "index": -1}}
+            return {
+                "id": request["id"],
+                "error": {"code": "driver", "message": "the forked child died", "index": -1},
+            }
         reply: dict[str, Any] = json.loads(text)
         return reply
 
@@ -209,7 +214,7 @@ class PythonDriver:
 
     def op_store_info(self, request: dict[str, Any]) -> dict[str, Any]:
         store = self._handle(request, "store")
-        names = [flag.name.lower() for flag in tgstore.Capability if flag in store.capabilities]
+        names = [str(flag.name).lower() for flag in tgstore.Capability if flag in store.capabilities]
         return {"backend": store.backend, "capabilities": names}
 
     def op_sync(self, request: dict[str, Any]) -> None:
@@ -265,7 +270,9 @@ class PythonDriver:
 
     def op_list(self, request: dict[str, Any]) -> dict[str, Any]:
         session = self._handle(request, "session")
-        filters = {name: request[name] for name in ("kind", "state", "order", "limit") if name in request}
+        filters: dict[str, Any] = {
+            name: request[name] for name in ("kind", "state", "order", "limit") if name in request
+        }
         if "scope" in request:
             filters["scope"] = text_from(request["scope"])
         after = row_from(request["record"], request.get("after"))
@@ -377,9 +384,15 @@ class PythonDriver:
     def op_snapshot_info(self, request: dict[str, Any]) -> dict[str, Any]:
         snapshot = self._handle(request, "snapshot")
         members = {"dc_auth": "dc_auths", "peer": "peers", "update_state": "update_states", "kv": "kvs"}
-        records = {name: [row_to(row) for row in getattr(snapshot, member)] for name, member in members.items()}
+        records = {
+            name: [row_to(row) for row in getattr(snapshot, member)] for name, member in members.items()
+        }
         records["session"] = [row_to(snapshot.session)]
-        texts = {"format": snapshot.format, "description": snapshot.description, "notes": list(snapshot.notes)}
+        texts = {
+            "format": snapshot.format,
+            "description": snapshot.description,
+            "notes": list(snapshot.notes),
+        }
         return {**texts, "records": records}
 
     def op_snapshot_to_text(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -84,7 +84,9 @@ MEMBERS: dict[str, dict[str, tuple[Any, Any, Any]]] = {
 }
 
 MERGED = [(record, member) for record, members in MEMBERS.items() for member in members]
-"""Where the third value is None, a rule of its own says what a zero does (test_peers.py, test_update_states.py)."""
+"""Where the third value is None, a rule of its own says what a zero does (test_peers.py,
+test_update_states.py).
+"""
 ZEROED = [(record, member) for record, member in MERGED if MEMBERS[record][member][2] is not None]
 
 

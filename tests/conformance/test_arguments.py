@@ -76,7 +76,9 @@ def test_null_handle(driver: Driver, op: str) -> None:
         driver.request(op, **arguments)
 
 
-@pytest.mark.parametrize("op", ["store_info", "session_info", "batch_count", "batch_clear", "cancelled", "cancel", "reset"])
+@pytest.mark.parametrize(
+    "op", ["store_info", "session_info", "batch_count", "batch_clear", "cancelled", "cancel", "reset"]
+)
 def test_null_handle_where_nothing_can_fail(driver: Driver, op: str) -> None:
     """Functions without a status give an empty answer for NULL."""
     assert driver.request(op).get("count", 0) == 0
@@ -89,7 +91,8 @@ def test_freeing_null(driver: Driver, kind: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("op", "argument"), [(op, argument) for op, (_, pointers) in SESSION_CALLS.items() for argument in pointers]
+    ("op", "argument"),
+    [(op, argument) for op, (_, pointers) in SESSION_CALLS.items() for argument in pointers],
 )
 def test_null_pointer_of_a_session_call(me: Session, op: str, argument: str) -> None:
     """Pointer arguments must not be NULL, except `err`, `call` and those marked "nullable"."""
@@ -132,9 +135,17 @@ def test_null_out_of_open_and_canceller(driver: Driver, backend: Any) -> None:
 
 @pytest.mark.parametrize(
     ("op", "argument"),
-    [("put", "results"), ("delete", "results"), ("load", "done"), ("purge", "removed"), ("list", "filter"), ("put", "err"),
-     ("get", "err"), ("list", "err")],
-)  # fmt: skip
+    [
+        ("put", "results"),
+        ("delete", "results"),
+        ("load", "done"),
+        ("purge", "removed"),
+        ("list", "filter"),
+        ("put", "err"),
+        ("get", "err"),
+        ("list", "err"),
+    ],
+)
 def test_nullable(me: Session, op: str, argument: str) -> None:
     """Those marked "nullable", and `err` and `call`, may be NULL."""
     me.request(op, null=[argument], **SESSION_CALLS[op][0])
@@ -145,7 +156,9 @@ def test_failure_without_err(me: Session) -> None:
     with fails("invalid"):
         me.request("put", record=99, rows=[], null=["err"])
     with fails("conflict"):
-        me.request("put", record="kv", rows=[{**ROWS["kv"], "flags": ["if_present", "require"]}], null=["err"])
+        me.request(
+            "put", record="kv", rows=[{**ROWS["kv"], "flags": ["if_present", "require"]}], null=["err"]
+        )
 
 
 def test_missing_texts(me: Session, store: Store) -> None:
@@ -163,7 +176,8 @@ def test_missing_texts(me: Session, store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "member"), [(r.name, f.name) for r in STORED for f in r.fields if f.type in ("text", "bytes", "texts")]
+    ("record", "member"),
+    [(r.name, f.name) for r in STORED for f in r.fields if f.type in ("text", "bytes", "texts")],
 )
 def test_null_with_a_length(me: Session, driver: Driver, record: str, member: str) -> None:
     """A text or blob with ptr NULL has no bytes: a length beside it is a mistake."""
@@ -173,11 +187,15 @@ def test_null_with_a_length(me: Session, driver: Driver, record: str, member: st
         return
     row = {name: value for name, value in ROWS[record].items() if name != member}
     with fails("invalid", index=0):
-        me.request("put", record=record, rows=[{**row, "fields": field["bit"]}], poke=[[field["offset"] + 8, 1]])
+        me.request(
+            "put", record=record, rows=[{**row, "fields": field["bit"]}], poke=[[field["offset"] + 8, 1]]
+        )
     assert me.list(record) == []
 
 
-@pytest.mark.parametrize(("record", "member"), [("dedup", "key"), ("queue_item", "id"), ("kv", "scope"), ("kv", "key")])
+@pytest.mark.parametrize(
+    ("record", "member"), [("dedup", "key"), ("queue_item", "id"), ("kv", "scope"), ("kv", "key")]
+)
 def test_missing_keys(me: Session, record: str, member: str) -> None:
     """Key members always count: a key text that is NULL is missing."""
     row = {name: value for name, value in ROWS[record].items() if name != member}
@@ -277,7 +295,9 @@ def test_unknown_flags(me: Session, record: str, op: str) -> None:
 @pytest.mark.parametrize("record", ROWS)
 def test_found_is_ignored_when_writing(me: Session, record: str) -> None:
     """TGS_ROW_FOUND.  Writing: ignored, so that rows may be put as they were read."""
-    assert me.request("put", record=record, rows=[{**ROWS[record], "flags": ["found"]}])["results"][0]["applied"]
+    assert me.request("put", record=record, rows=[{**ROWS[record], "flags": ["found"]}])["results"][0][
+        "applied"
+    ]
 
 
 def test_texts_with_a_null_inside(me: Session) -> None:
@@ -327,7 +347,9 @@ def test_filter_values(me: Session, arguments: dict[str, int]) -> None:
     ids=str,
 )
 def test_sizes_and_reserved_of_other_structs(me: Session, arguments: dict[str, int], code: str) -> None:
-    """size: sizeof the struct as the caller was compiled.  Members named `reserved` are zero, else UNSUPPORTED."""
+    """size: sizeof the struct as the caller was compiled.  Members named `reserved` are zero, else
+    UNSUPPORTED.
+    """
     with fails(code):
         me.request("list", record="kv", **arguments)
 

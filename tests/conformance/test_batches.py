@@ -6,7 +6,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from api import Session, Store, conversation, dc_auth, dedup, fails, item, kv, peer, session_data, update_state
+from api import (
+    Session,
+    Store,
+    conversation,
+    dc_auth,
+    dedup,
+    fails,
+    item,
+    kv,
+    peer,
+    session_data,
+    update_state,
+)
 from records import MAX_ROWS
 from samples import AUTH_KEY
 
@@ -107,7 +119,11 @@ def test_refused_row_leaves_the_batch_as_it_was(me: Session) -> None:
 def test_every_put_is_a_batch(me: Session) -> None:
     """Every write call is a batch: all or nothing."""
     with fails("conflict", index=2):
-        me.put(kv("s", "a", value=b""), kv("s", "b", value=b""), kv("s", "c", value=b"", flags=["if_present", "require"]))
+        me.put(
+            kv("s", "a", value=b""),
+            kv("s", "b", value=b""),
+            kv("s", "c", value=b"", flags=["if_present", "require"]),
+        )
     assert me.list("kv") == []
     with fails("invalid", index=1):
         me.put(kv("s", "a", value=b""), kv("s", "b", expires=-1))

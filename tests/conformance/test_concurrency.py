@@ -8,7 +8,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from api import Row, Session, Store, conversation, dedup, fails, item, kv, outcome_of, page_in, peer, results_in, update_state
+from api import (
+    Row,
+    Session,
+    Store,
+    conversation,
+    dedup,
+    fails,
+    item,
+    kv,
+    outcome_of,
+    page_in,
+    peer,
+    results_in,
+    update_state,
+)
 from driver import Failure, Subprocess, unpack
 
 pytestmark = pytest.mark.slow
@@ -82,7 +96,9 @@ def test_batches_are_seen_whole(me: Session) -> None:
     """A query is answered from one state of the database."""
     keys = [kv("s", f"{n}") for n in range(20)]
     me.put(*(Row("kv", {**key, "value": b"0"}) for key in keys))
-    writes = [me.start("put", *(Row("kv", {**key, "value": b"%d" % turn}) for key in keys)) for turn in range(20)]
+    writes = [
+        me.start("put", *(Row("kv", {**key, "value": b"%d" % turn}) for key in keys)) for turn in range(20)
+    ]
     reads = [me.start("get", *keys) for _ in range(30)] + [me.start("list", record="kv") for _ in range(30)]
     for reply in succeeded(reads):
         assert len({row["value"] for row in reply["rows"]}) == 1
@@ -93,8 +109,11 @@ def test_batches_are_seen_whole(me: Session) -> None:
 def test_sessions_are_written_at_once(store: Store) -> None:
     """A store may be used by many threads at once, for many sessions."""
     sessions = [store.session(f"{n}") for n in range(10)]
-    calls = [me.start("put", *(peer("user", n) for n in range(turn * 10, turn * 10 + 10)))
-             for turn in range(5) for me in sessions]  # fmt: skip
+    calls = [
+        me.start("put", *(peer("user", n) for n in range(turn * 10, turn * 10 + 10)))
+        for turn in range(5)
+        for me in sessions
+    ]
     succeeded(calls)
     assert all(len(me.list("peer")) == 50 for me in sessions)
 

@@ -44,7 +44,9 @@ def test_if_absent(me: Session, record: str) -> None:
 @every_record
 def test_require_fails_the_whole_batch(me: Session, record: str) -> None:
     """TGS_ROW_REQUIRE: the whole batch fails with CONFLICT if the row's condition does not hold."""
-    batch = me.batch(kv("s", "other", value=b"x"), peer("chat", 1), sample(record, 0, "if_present", "require"))
+    batch = me.batch(
+        kv("s", "other", value=b"x"), peer("chat", 1), sample(record, 0, "if_present", "require")
+    )
     with fails("conflict", index=2):
         batch.commit()
     assert me.get_one(kv("s", "other")) is None

@@ -142,7 +142,13 @@ def test_clearing_the_step(me: Session) -> None:
 def test_keys_are_told_apart(me: Session) -> None:
     """Keys: chat, user, thread, business connection, name space."""
     keys = [
-        {"chat_id": chat, "user_id": user, "thread_id": thread, "business_connection": business, "name_space": space}
+        {
+            "chat_id": chat,
+            "user_id": user,
+            "thread_id": thread,
+            "business_connection": business,
+            "name_space": space,
+        }
         for chat in (-1, 0)
         for user in (0, 1)
         for thread in (0, 2)

@@ -56,8 +56,12 @@ def test_batches_are_whole_or_absent(backend: Any, seed: int) -> None:
 
     store: Store = backend.open()
     me = store.session("main")
-    keys = [{row["dc"] for row in me.list("dc_auth")}, {row["id"] for row in me.list("peer")},
-            {int(row["id"]) for row in me.list("queue_item")}, {int(row["key"]) for row in me.list("kv")}]  # fmt: skip
+    keys = [
+        {row["dc"] for row in me.list("dc_auth")},
+        {row["id"] for row in me.list("peer")},
+        {int(row["id"]) for row in me.list("queue_item")},
+        {int(row["key"]) for row in me.list("kv")},
+    ]
     assert all(found == set(range(len(found))) for found in keys), "a gap"
     assert len({len(found) for found in keys}) == 1, "a batch in part"
     there = len(keys[0])
@@ -75,11 +79,16 @@ def test_auth_key_survives_at_once(backend: Any) -> None:
         me = backend.open(driver=driver).session("main")
         me.put(session_data(auth_key=bytes([n]) * 256, dc=n))
         driver.kill()
-        assert backend.open().session("main").get_one(session_data()) == {"auth_key": bytes([n]) * 256, "dc": n}
+        assert backend.open().session("main").get_one(session_data()) == {
+            "auth_key": bytes([n]) * 256,
+            "dc": n,
+        }
 
 
 def test_purge_that_was_killed_is_ended_by_another(backend: Any) -> None:
-    """Until it has ended, reads find nothing and writes are CONFLICT; one that failed midway is ended by calling it again."""
+    """Until it has ended, reads find nothing and writes are CONFLICT; one that failed midway is ended by
+    calling it again.
+    """
     store: Store = backend.open()
     me = store.session("main")
     me.load(*(peer("user", n, usernames=[f"u{n}"]) for n in range(12000)))

@@ -14,7 +14,10 @@ def test_fields(driver: Driver, record: Record) -> None:
     """The fields of a record in struct order, keys included."""
     described = driver.request("describe")["records"][record.name]
     assert described["number"] == record.number
-    found = [(f["name"], f["type"], frozenset(f["flags"]), tuple(f.get("choices", ()))) for f in described["fields"]]
+    found = [
+        (f["name"], f["type"], frozenset(f["flags"]), tuple(f.get("choices", ())))
+        for f in described["fields"]
+    ]
     assert found == [(field.name, field.type, field.flags, field.choices) for field in record.fields]
 
 

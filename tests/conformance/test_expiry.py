@@ -7,7 +7,21 @@ import time
 from collections.abc import Callable
 
 import pytest
-from api import Row, Session, Store, conversation, dc_auth, dedup, eventually, fails, item, key_of, kv, peer, session_data
+from api import (
+    Row,
+    Session,
+    Store,
+    conversation,
+    dc_auth,
+    dedup,
+    eventually,
+    fails,
+    item,
+    key_of,
+    kv,
+    peer,
+    session_data,
+)
 from samples import FAR
 
 SOON = 150  # ms: enough for the put and the first look, whatever the machine
@@ -111,7 +125,12 @@ def test_expired_is_absent_for_conditions(me: Session, row: Callable[..., Row]) 
 @each
 def test_expired_is_not_merged_with(me: Session, row: Callable[..., Row]) -> None:
     """A put on an expired record makes a new one, with nothing of the old."""
-    old = {"kv": {"value": b"old"}, "conversation": {"name": "old"}, "dc_auth": {"address": "old"}, "dedup": {"created": 5}}
+    old = {
+        "kv": {"value": b"old"},
+        "conversation": {"name": "old"},
+        "dc_auth": {"address": "old"},
+        "dedup": {"created": 5},
+    }
     me.put(row(expires=1, **old[row().record]))
     result = me.put_one(row(ttl_ms=60000))
     assert result.applied and result.new

@@ -6,7 +6,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from api import Row, Session, Store, conversation, dedup, fails, item, kv, peer, session_data, text_out, update_state
+from api import (
+    Row,
+    Session,
+    Store,
+    conversation,
+    dedup,
+    fails,
+    item,
+    kv,
+    peer,
+    session_data,
+    text_out,
+    update_state,
+)
 from records import (
     INT64_MAX,
     INT64_MIN,
@@ -42,9 +55,18 @@ def refused(me: Session, row: Row, code: str = "too large") -> None:
         lambda text: peer("user", 1, usernames=["a", text]),
         lambda text: session_data(username=text),
     ],
-    ids=["dedup.key", "queue_item.id", "kv.scope", "kv.key", "business_connection", "name_space", "lane", "username",
-         "session.username"],
-)  # fmt: skip
+    ids=[
+        "dedup.key",
+        "queue_item.id",
+        "kv.scope",
+        "kv.key",
+        "business_connection",
+        "name_space",
+        "lane",
+        "username",
+        "session.username",
+    ],
+)
 @pytest.mark.parametrize("letter", ["k", "é"])
 def test_key_texts(me: Session, make: Any, letter: str) -> None:
     """TGS_MAX_KEY_BYTES 512: one key text, lane, owner, username; in bytes."""
@@ -205,9 +227,22 @@ every_bad = pytest.mark.parametrize("bad", BAD_TEXTS.values(), ids=BAD_TEXTS.key
         lambda text: session_data(api_hash=text),
         lambda text: session_data(address=text),
     ],
-    ids=["dedup.key", "queue_item.id", "lane", "last_error", "kv.scope", "kv.key", "name_space", "step", "username",
-         "phone", "language", "api_hash", "address"],
-)  # fmt: skip
+    ids=[
+        "dedup.key",
+        "queue_item.id",
+        "lane",
+        "last_error",
+        "kv.scope",
+        "kv.key",
+        "name_space",
+        "step",
+        "username",
+        "phone",
+        "language",
+        "api_hash",
+        "address",
+    ],
+)
 def test_text_is_utf8_without_nul(me: Session, make: Any, bad: bytes) -> None:
     """Text is UTF-8 without NUL; anything else is INVALID before it reaches a database."""
     refused(me, make(bad), "invalid")
@@ -235,7 +270,9 @@ def test_text_arguments_are_utf8_without_nul(me: Session, store: Store, bad: byt
             call()
 
 
-@pytest.mark.parametrize("text", ["\x01", "\x7f", "\u0080", "\ud7ff", "\ue000", "\uffff", "\U0010ffff", "e\u0301", "'\";--\\%_"])
+@pytest.mark.parametrize(
+    "text", ["\x01", "\x7f", "\u0080", "\ud7ff", "\ue000", "\uffff", "\U0010ffff", "e\u0301", "'\";--\\%_"]
+)
 def test_every_other_text_comes_back_exactly(me: Session, text: str) -> None:
     """UTF-8 without NUL: neither normalised nor escaped."""
     me.put(kv(text, text, value=text.encode()))

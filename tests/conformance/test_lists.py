@@ -7,7 +7,20 @@ import random
 from typing import Any
 
 import pytest
-from api import Row, Session, conversation, dc_auth, dedup, fails, item, key_of, kv, peer, session_data, update_state
+from api import (
+    Row,
+    Session,
+    conversation,
+    dc_auth,
+    dedup,
+    fails,
+    item,
+    key_of,
+    kv,
+    peer,
+    session_data,
+    update_state,
+)
 from records import INT64_MAX, INT64_MIN, KINDS, MAX_BATCH_BYTES, MAX_ROWS
 from samples import FAR
 
@@ -114,7 +127,12 @@ def test_rows_that_are_there_all_the_time_appear_once(me: Session, record: str) 
         seen += keys(page)
         changed = [key_of(row) for row in moving]
         if turn % 2:
-            me.put(*(Row(record, {**row, **({"due": rows[1]["due"]} if record == "queue_item" else {})}) for row in changed))
+            me.put(
+                *(
+                    Row(record, {**row, **({"due": rows[1]["due"]} if record == "queue_item" else {})})
+                    for row in changed
+                )
+            )
         else:
             me.delete(*changed)
         if not page.more:
@@ -147,7 +165,9 @@ def test_a_full_page(me: Session) -> None:
     me.load(*(peer("user", n) for n in range(MAX_ROWS + 5)))
     page = me.page("peer", limit=MAX_ROWS)
     assert [row["id"] for row in page] == list(range(MAX_ROWS)) and page.more
-    assert [row["id"] for row in me.page("peer", after=page[-1], limit=MAX_ROWS)] == list(range(MAX_ROWS, MAX_ROWS + 5))
+    assert [row["id"] for row in me.page("peer", after=page[-1], limit=MAX_ROWS)] == list(
+        range(MAX_ROWS, MAX_ROWS + 5)
+    )
 
 
 @pytest.mark.slow
@@ -178,7 +198,9 @@ def test_kind_filter(me: Session) -> None:
     """kind: peers: TGS_PEER_*; TGS_PEER_ANY: all."""
     filled(me, "peer")
     for kind in KINDS:
-        assert [(row["kind"], row["id"]) for row in me.list("peer", kind=kind)] == [(kind, id) for id in NUMBERS]
+        assert [(row["kind"], row["id"]) for row in me.list("peer", kind=kind)] == [
+            (kind, id) for id in NUMBERS
+        ]
         assert [row["id"] for row in me.list("peer", limit=2, kind=kind)] == NUMBERS
     assert len(me.list("peer", kind=-1)) == 3 * len(NUMBERS)
 
@@ -205,7 +227,12 @@ def test_conversations_that_expire(me: Session) -> None:
         conversation(7, ttl_ms=0),
     )
     for limit in (1, 2, 1000):
-        assert [row["chat_id"] for row in me.list("conversation", limit=limit, order="expires")] == [3, 4, 5, 1]
+        assert [row["chat_id"] for row in me.list("conversation", limit=limit, order="expires")] == [
+            3,
+            4,
+            5,
+            1,
+        ]
 
 
 @pytest.mark.parametrize("record", [*(record for record in SORTED if record != "conversation"), "session"])
@@ -217,7 +244,12 @@ def test_order_expires_is_of_conversations(me: Session, record: str) -> None:
 
 @pytest.mark.parametrize(
     ("record", "filters"),
-    [("kv", {"kind": "user"}), ("peer", {"state": "ready"}), ("peer", {"scope": "s"}), ("kv", {"state": "done"})],
+    [
+        ("kv", {"kind": "user"}),
+        ("peer", {"state": "ready"}),
+        ("peer", {"scope": "s"}),
+        ("kv", {"state": "done"}),
+    ],
     ids=str,
 )
 def test_filters_that_the_record_does_not_have(me: Session, record: str, filters: dict[str, str]) -> None:
@@ -226,7 +258,9 @@ def test_filters_that_the_record_does_not_have(me: Session, record: str, filters
         me.page(record, **filters)
 
 
-@pytest.mark.parametrize(("record", "filters"), [("peer", {"kind": 3}), ("queue_item", {"state": 4})], ids=str)
+@pytest.mark.parametrize(
+    ("record", "filters"), [("peer", {"kind": 3}), ("queue_item", {"state": 4})], ids=str
+)
 def test_filters_of_unknown_value(me: Session, record: str, filters: dict[str, int]) -> None:
     """kind: TGS_PEER_*; state: TGS_QUEUE_*; another number is INVALID."""
     with fails("invalid"):

@@ -34,7 +34,9 @@ def test_samples_cover_every_member() -> None:
     for record in STORED:
         if record.name in ("dedup", "queue_item"):
             continue
-        merged = {field.name for field in record.fields if not field.flags & {"key", "read_only", "write_only"}}
+        merged = {
+            field.name for field in record.fields if not field.flags & {"key", "read_only", "write_only"}
+        }
         assert merged - {"user_id"} == MEMBERS[record.name].keys()
 
 
@@ -74,7 +76,14 @@ def test_null_clears(me: Session, record: str, member: str) -> None:
     me.put(row_with(record, **{member: None}))
     after = stored(me, record)
     assert member not in after
-    same(after, {name: value for name, value in before.items() if name not in (member, "version", "updated", "seen_at")})
+    same(
+        after,
+        {
+            name: value
+            for name, value in before.items()
+            if name not in (member, "version", "updated", "seen_at")
+        },
+    )
 
 
 @every_record

@@ -81,7 +81,7 @@ def test_store_info(backend: Any, store: Store) -> None:
 
 
 def test_url_from_a_file(backend: Any, tmp_path: Path) -> None:
-    """"@FILE" takes the URL from a file."""
+    """ "@FILE" takes the URL from a file."""
     (tmp_path / "url").write_text(f"{backend.url}\n")
     store = backend.open(f"@{tmp_path}/url")
     assert store.backend == backend.kind.name
@@ -90,7 +90,7 @@ def test_url_from_a_file(backend: Any, tmp_path: Path) -> None:
 
 
 def test_url_from_the_environment(backend: Any) -> None:
-    """"env:NAME" takes the URL from an environment variable."""
+    """ "env:NAME" takes the URL from an environment variable."""
     driver = backend.spawn(env={"TGSTORE_TEST_URL": backend.url})
     assert backend.open("env:TGSTORE_TEST_URL", driver=driver).backend == backend.kind.name
     with fails("invalid", says=["TGSTORE_TEST_NOTHING"]):
@@ -121,7 +121,11 @@ def test_file_is_private(backend: Any) -> None:
         backend.open().session().put(ROW)
     finally:
         os.umask(before)
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in backend.path.parent.iterdir() if path.is_file()}
+    modes = {
+        path.name: stat.S_IMODE(path.stat().st_mode)
+        for path in backend.path.parent.iterdir()
+        if path.is_file()
+    }
     ours = {name: mode for name, mode in modes.items() if name.startswith(backend.path.name)}
     assert ours and set(ours.values()) == {0o600}, ours
 
@@ -145,7 +149,9 @@ def test_folder_is_not_there(backend: Any) -> None:
 
 @files
 @pytest.mark.parametrize(
-    "content", [b"hello, world", b"\0" * 4096, b"SQLite format 3\0" + b"\xff" * 4080], ids=["text", "zeros", "broken"]
+    "content",
+    [b"hello, world", b"\0" * 4096, b"SQLite format 3\0" + b"\xff" * 4080],
+    ids=["text", "zeros", "broken"],
 )
 def test_file_is_not_ours(backend: Any, content: bytes) -> None:
     """CORRUPT (not a database, or not one of ours); the file is left as it is."""
@@ -234,7 +240,13 @@ def test_read_only(backend: Any) -> None:
     store = backend.open(mode="ro")
     me = store.session()
     assert "read_only" in store.capabilities and me.get_one(ROW)["value"] == b"v"
-    for call in (lambda: me.put(ROW), lambda: me.claim(), lambda: me.acquire(), lambda: me.purge(), lambda: store.prune()):
+    for call in (
+        lambda: me.put(ROW),
+        lambda: me.claim(),
+        lambda: me.acquire(),
+        lambda: me.purge(),
+        lambda: store.prune(),
+    ):
         with fails("read only"):
             call()
     writable.session().put(kv("s", "later", value=b""))

@@ -43,7 +43,9 @@ def test_subtypes(me: Session, subtype: str) -> None:
     assert me.get_one(peer("channel", 1))["subtype"] == subtype
 
 
-@pytest.mark.parametrize(("member", "number"), [("subtype", 9), ("subtype", -1), ("kind", 3), ("kind", -2), ("kind", -1)])
+@pytest.mark.parametrize(
+    ("member", "number"), [("subtype", 9), ("subtype", -1), ("kind", 3), ("kind", -2), ("kind", -1)]
+)
 def test_values_that_are_none(me: Session, member: str, number: int) -> None:
     """A kind or subtype that is not in the header is INVALID; TGS_PEER_ANY is for look-ups and filters only."""
     row = peer("user", 1)
@@ -178,14 +180,20 @@ def test_a_username_has_one_owner(me: Session) -> None:
 
 def test_within_a_batch_the_later_row_wins(me: Session) -> None:
     """Last commit wins; within a batch, the later row."""
-    me.put(peer("user", 1, usernames=["x", "a"]), peer("chat", 1, usernames=["b", "x"]), peer("user", 2, usernames=["X"]))
+    me.put(
+        peer("user", 1, usernames=["x", "a"]),
+        peer("chat", 1, usernames=["b", "x"]),
+        peer("user", 2, usernames=["X"]),
+    )
     assert found(me.by_username("x")) == [("user", 2)]
     assert (names(me, "user", 1), names(me, "chat", 1), names(me, "user", 2)) == (["a"], ["b"], ["X"])
 
 
 def test_within_a_batch_an_earlier_key_may_come_again(me: Session) -> None:
     """The later row wins, also where its key has come before."""
-    me.put(peer("user", 1, usernames=["x"]), peer("user", 2, usernames=["x"]), peer("user", 1, usernames=["x"]))
+    me.put(
+        peer("user", 1, usernames=["x"]), peer("user", 2, usernames=["x"]), peer("user", 1, usernames=["x"])
+    )
     assert found(me.by_username("x")) == [("user", 1)]
     assert names(me, "user", 2) == []
 
@@ -259,12 +267,21 @@ def test_a_look_up_may_give_a_maximum_age(me: Session) -> None:
     """max_age_ms > 0: a name counts only if a put carried it within that time."""
     me.put(peer("user", 1, usernames=["old"], phone="42"))
     assert found(me.by_username("old", max_age_ms=60000)) == [("user", 1)]
-    eventually(lambda: me.by_username("old", max_age_ms=100) == [None] and me.by_phone("42", max_age_ms=100) == [None])
+    eventually(
+        lambda: (
+            me.by_username("old", max_age_ms=100) == [None] and me.by_phone("42", max_age_ms=100) == [None]
+        )
+    )
     me.put(peer("user", 1, first_name="A"))
-    assert me.by_username("old", max_age_ms=100) == [None], "a put that does not carry the name does not refresh it"
+    assert me.by_username("old", max_age_ms=100) == [None], (
+        "a put that does not carry the name does not refresh it"
+    )
     assert found(me.by_username("old")) == [("user", 1)]
     me.put(peer("user", 1, usernames=["OLD"], phone="42"))
-    assert found(me.by_username("old", max_age_ms=5000) + me.by_phone("42", max_age_ms=5000)) == [("user", 1)] * 2
+    assert (
+        found(me.by_username("old", max_age_ms=5000) + me.by_phone("42", max_age_ms=5000))
+        == [("user", 1)] * 2
+    )
 
 
 def test_an_imported_name_has_the_rows_age(me: Session) -> None:
@@ -317,7 +334,10 @@ def test_a_phone_is_cleared(me: Session, cleared: str | None) -> None:
 def test_names_belong_to_a_session(me: Session, store: Any) -> None:
     """A username has one owner in a session; another session has its own."""
     other: Session = store.session("other")
-    rows: list[Row] = [peer("user", 1, usernames=["a"], phone="1"), peer("user", 2, usernames=["a"], phone="1")]
+    rows: list[Row] = [
+        peer("user", 1, usernames=["a"], phone="1"),
+        peer("user", 2, usernames=["a"], phone="1"),
+    ]
     me.put(rows[0])
     other.put(rows[1])
     assert found(me.by_username("a") + me.by_phone("1")) == [("user", 1)] * 2

@@ -164,7 +164,15 @@ def test_auth_keys_have_256_bytes(me: Session, row: dict[str, object], length: i
 
 @pytest.mark.parametrize(
     "members",
-    [{"port": -1}, {"port": 65536}, {"api_id": -1}, {"test_mode": 2}, {"is_bot": -1}, {"status": 6}, {"status": -1}],
+    [
+        {"port": -1},
+        {"port": 65536},
+        {"api_id": -1},
+        {"test_mode": 2},
+        {"is_bot": -1},
+        {"status": 6},
+        {"status": -1},
+    ],
     ids=str,
 )
 def test_values_out_of_range(me: Session, members: dict[str, int]) -> None:
@@ -174,7 +182,9 @@ def test_values_out_of_range(me: Session, members: dict[str, int]) -> None:
     assert me.list("session") == []
 
 
-@pytest.mark.parametrize(("slot", "dc"), [("permanent", 2), ("temporary", 2), ("permanent", -7), ("permanent", 10002)])
+@pytest.mark.parametrize(
+    ("slot", "dc"), [("permanent", 2), ("temporary", 2), ("permanent", -7), ("permanent", 10002)]
+)
 def test_dc_auth_keys(me: Session, slot: str, dc: int) -> None:
     """dc_auth is keyed by dc and slot: TGS_DC_AUTH_PERMANENT or _TEMPORARY."""
     me.put(dc_auth(dc, slot, salt=5))

@@ -122,7 +122,9 @@ def test_sessions_have_queues_of_their_own(store: Store) -> None:
 
 def test_lane_is_one_at_a_time_in_sequence(me: Session) -> None:
     """In a lane items go strictly by sequence, one at a time."""
-    me.put(item("a1", lane="a"), item("a2", lane="a"), item("b1", lane="b"), item("free"), item("a3", lane="a"))
+    me.put(
+        item("a1", lane="a"), item("a2", lane="a"), item("b1", lane="b"), item("free"), item("a3", lane="a")
+    )
     first = me.claim(10)
     assert ids(first) == ["a1", "b1", "free"]
     assert me.claim(10) == []
@@ -153,6 +155,12 @@ def test_claim_of_a_lane(me: Session) -> None:
     assert ids(me.claim(10, lane="b")) == ["b1"]
     assert me.claim(10, lane="c") == []
     assert ids(me.claim(10)) == ["a1", "free"]
+
+
+def test_claim_of_a_lane_whose_first_is_not_due(me: Session) -> None:
+    """lane: only of this lane, and only what is due."""
+    me.put(item("a1", lane="a", delay_ms=3_600_000), item("a2", lane="a"))
+    assert me.claim(10, lane="a") == []
 
 
 def test_empty_lane_is_none(me: Session) -> None:
@@ -187,7 +195,8 @@ def test_stale_tokens_are_conflict(me: Session, action: str) -> None:
     me.settle("release", stale)
     me.put(item("b"))
     tokens = {
-        row["id"]: Row("queue_item", {"id": row["id"], "token": row["token"], "delay_ms": 1000}) for row in me.claim(2)
+        row["id"]: Row("queue_item", {"id": row["id"], "token": row["token"], "delay_ms": 1000})
+        for row in me.claim(2)
     }
     with fails("conflict", index=1):
         me.settle(action, tokens["b"], stale)
@@ -252,7 +261,9 @@ def test_dead_after_the_last_attempt(me: Session) -> None:
     me.put(item("a", max_attempts=2))
     for expected in ("ready", "dead"):
         (row,) = me.claim()
-        me.settle("fail", failed(Row("queue_item", {"id": "a", "token": row["token"]}), delay_ms=0, last_error="no"))
+        me.settle(
+            "fail", failed(Row("queue_item", {"id": "a", "token": row["token"]}), delay_ms=0, last_error="no")
+        )
         assert state(me) == expected
     row = me.get_one(item("a"))
     assert (row["attempts"], row["last_error"]) == (2, "no")
@@ -337,8 +348,14 @@ def test_all_actions_in_one_batch(me: Session) -> None:
     batch.commit()
     states = {row["id"]: row["state"] for row in me.list("queue_item")}
     assert states == {
-        "a": "done", "b": "ready", "c": "ready", "d": "dead", "e": "leased", "dead": "ready", "new": "ready",
-    }  # fmt: skip
+        "a": "done",
+        "b": "ready",
+        "c": "ready",
+        "d": "dead",
+        "e": "leased",
+        "dead": "ready",
+        "new": "ready",
+    }
 
 
 # --- leases that run out
@@ -420,7 +437,12 @@ def test_list_by_due_then_sequence(me: Session) -> None:
 
 def test_list_by_state_and_lane(me: Session) -> None:
     """state: TGS_QUEUE_*; -1: all.  scope: of this lane."""
-    me.put(item("done", state="done", lane="a"), item("dead", state="dead"), item("1", lane="a"), item("2", lane="b"))
+    me.put(
+        item("done", state="done", lane="a"),
+        item("dead", state="dead"),
+        item("1", lane="a"),
+        item("2", lane="b"),
+    )
     (leased,) = me.claim(lane="b")
     assert leased["id"] == "2"
     for wanted, expected in {"ready": ["1"], "leased": ["2"], "done": ["done"], "dead": ["dead"]}.items():

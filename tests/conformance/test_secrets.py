@@ -55,7 +55,13 @@ def test_messages_of_failed_writes(me: Session) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["nosuch://user:{secret}@host/db", "nosuch:x?password={secret}", "memory:?password={secret}", "memory:?{secret}"]
+    "url",
+    [
+        "nosuch://user:{secret}@host/db",
+        "nosuch:x?password={secret}",
+        "memory:?password={secret}",
+        "memory:?{secret}",
+    ],
 )
 def test_messages_about_urls(store: Store, url: str) -> None:
     """Passwords never come back in messages."""

@@ -50,7 +50,9 @@ def everything(me: Session) -> dict[str, list[Any]]:
 # --- sessions
 
 
-@pytest.mark.parametrize("name", ["", " ", "main", "Main", "a/b:c?d%41", "é😀", "x" * 128, "tgstore.", "{a}", "a*b"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "main", "Main", "a/b:c?d%41", "é😀", "x" * 128, "tgstore.", "{a}", "a*b"]
+)
 def test_any_text_is_a_name(store: Store, name: str) -> None:
     """Every record belongs to a session (a name: text, "" allowed)."""
     me = store.session(name)
@@ -166,10 +168,22 @@ def test_purge_of_many_rows(store: Store) -> None:
 def test_stats_count_rows(store: Store) -> None:
     """Row counts of a session, or of all sessions."""
     expected = {
-        "sessions": 1, "session_data": 1, "dc_auths": 1, "peers": 1, "usernames": 2, "phones": 1, "update_states": 1,
-        "dedup_keys": 1, "queue_ready": 1, "queue_leased": 0, "queue_done": 0, "queue_dead": 0, "conversations": 1,
-        "kvs": 1, "expired": 0,
-    }  # fmt: skip
+        "sessions": 1,
+        "session_data": 1,
+        "dc_auths": 1,
+        "peers": 1,
+        "usernames": 2,
+        "phones": 1,
+        "update_states": 1,
+        "dedup_keys": 1,
+        "queue_ready": 1,
+        "queue_leased": 0,
+        "queue_done": 0,
+        "queue_dead": 0,
+        "conversations": 1,
+        "kvs": 1,
+        "expired": 0,
+    }
     for name in ("a", "b"):
         fill(store.session(name))
     assert expected.items() <= store.stats("a").items()

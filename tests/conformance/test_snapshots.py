@@ -6,12 +6,33 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from api import Row, Session, Store, dc_auth, fails, kv, outcome_of, page_in, peer, session_data, text_out, update_state
+from api import (
+    Row,
+    Session,
+    Store,
+    dc_auth,
+    fails,
+    kv,
+    outcome_of,
+    page_in,
+    peer,
+    session_data,
+    text_out,
+    update_state,
+)
 from driver import Driver
 from samples import AUTH_KEY, OTHER_AUTH_KEY
 
-ACCOUNT = session_data(dc=2, auth_key=AUTH_KEY, user_id=5, is_bot=False, api_id=6, test_mode=False, port=443,
-                       address="149.154.167.50")  # fmt: skip
+ACCOUNT = session_data(
+    dc=2,
+    auth_key=AUTH_KEY,
+    user_id=5,
+    is_bot=False,
+    api_id=6,
+    test_mode=False,
+    port=443,
+    address="149.154.167.50",
+)
 
 
 class Snapshot:
@@ -32,7 +53,9 @@ class Snapshot:
         return str(reply["text"])
 
     def to_session(self, me: Session, **arguments: Any) -> int:
-        reply = self.driver.request("snapshot_to_session", snapshot=self.handle, session=me.handle, **arguments)
+        reply = self.driver.request(
+            "snapshot_to_session", snapshot=self.handle, session=me.handle, **arguments
+        )
         return int(reply["count"])
 
 
@@ -104,9 +127,13 @@ def test_another_account_is_conflict(me: Session, store: Store) -> None:
     assert [row["kind"] for row in other.list("peer")] == ["user"]
 
 
-@pytest.mark.parametrize("format", ["telethon", "pyrogram", "pyrogram-old-64", "pyrogram-old-32", "kurigram", "mtgo", "mtgo-2"])
+@pytest.mark.parametrize(
+    "format", ["telethon", "pyrogram", "pyrogram-old-64", "pyrogram-old-32", "kurigram", "mtgo", "mtgo-2"]
+)
 def test_there_and_back_as_text(me: Session, format: str) -> None:
-    """Write as a session string; read a session string of any known format.  White space around it is ignored."""
+    """Write as a session string; read a session string of any known format.  White space around it is
+    ignored.
+    """
     fill(me)
     text = Snapshot.of(me).to_text(format)
     for given in (text, f" \n{text}\t\r\n"):
@@ -115,7 +142,9 @@ def test_there_and_back_as_text(me: Session, format: str) -> None:
         assert (session["dc"], session["auth_key"]) == (2, AUTH_KEY)
 
 
-@pytest.mark.parametrize("format", ["gramjs", "telethon-sqlite", "pyrogram-sqlite", "pyrogram-json", "nosuch", ""])
+@pytest.mark.parametrize(
+    "format", ["gramjs", "telethon-sqlite", "pyrogram-sqlite", "pyrogram-json", "nosuch", ""]
+)
 def test_formats_that_are_not_written(me: Session, format: str) -> None:
     """UNSUPPORTED (not a format that can be written)."""
     fill(me)
@@ -145,7 +174,9 @@ def test_values_that_a_format_needs(me: Session) -> None:
     assert snapshot.to_text("pyrogram", **options)
 
 
-@pytest.mark.parametrize("text", ["", " ", "x", "1", "1" + "A" * 352, "A" * 361, "A" * 363, b"\xff", b"1\0", "1" + "é" * 100])
+@pytest.mark.parametrize(
+    "text", ["", " ", "x", "1", "1" + "A" * 352, "A" * 361, "A" * 363, b"\xff", b"1\0", "1" + "é" * 100]
+)
 def test_texts_that_are_no_session_string(driver: Driver, text: Any) -> None:
     """INVALID (not a session string; the message says what is wrong)."""
     with fails("invalid"):
@@ -206,7 +237,9 @@ def test_more_null_arguments(me: Session) -> None:
     snapshot = Snapshot.of(me)
     for arguments in ({"null": ["out"]}, {"format": None}, {"null": ["options"], "options": {"dc": "2"}}):
         with fails("invalid"):
-            me.driver.request("snapshot_to_text", snapshot=snapshot.handle, **{"format": "telethon", **arguments})
+            me.driver.request(
+                "snapshot_to_text", snapshot=snapshot.handle, **{"format": "telethon", **arguments}
+            )
     with fails("invalid"):
         me.driver.request("snapshot_to_session", snapshot=snapshot.handle)
     with fails("invalid"):

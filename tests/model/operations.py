@@ -124,7 +124,12 @@ VERSION = "version"  # stands for one that the store gave out before: an index i
 
 
 def rows(record: str, keys: Any, members: Any, flags: Any = conditions) -> st.SearchStrategy[Row]:
-    return st.builds(lambda key, rest, flag: Row(record, {**key, **rest, **({"flags": flag} if flag else {})}), keys, members, flags)
+    return st.builds(
+        lambda key, rest, flag: Row(record, {**key, **rest, **({"flags": flag} if flag else {})}),
+        keys,
+        members,
+        flags,
+    )
 
 
 def optional(**members: Any) -> st.SearchStrategy[dict[str, Any]]:
@@ -132,7 +137,9 @@ def optional(**members: Any) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def together(*parts: Any) -> st.SearchStrategy[dict[str, Any]]:
-    return st.tuples(*parts).map(lambda dicts: {name: value for part in dicts for name, value in part.items()})
+    return st.tuples(*parts).map(
+        lambda dicts: {name: value for part in dicts for name, value in part.items()}
+    )
 
 
 def keyed(**members: Any) -> st.SearchStrategy[dict[str, Any]]:
@@ -147,20 +154,45 @@ KEYS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "dedup": keyed(key=st.sampled_from(["a", "b", "c"])),
     "queue_item": keyed(id=st.sampled_from(["a", "b", "c", "d", "e"])),
     "conversation": keyed(
-        chat_id=ids, user_id=st.just(0), thread_id=st.just(0), business_connection=st.sampled_from(["", "b"]), name_space=st.just("")
+        chat_id=ids,
+        user_id=st.just(0),
+        thread_id=st.just(0),
+        business_connection=st.sampled_from(["", "b"]),
+        name_space=st.just(""),
     ),
     "kv": keyed(scope=st.sampled_from(["", "s"]), key=st.sampled_from(["a", "b", "é"])),
-}  # fmt: skip
+}
 MEMBERS: dict[str, Any] = {
-    "session": optional(dc=st.sampled_from([None, 2]), user_id=st.sampled_from([1, 2]), auth_key=st.sampled_from([None, b"", bytes(256)]), phone=texts.filter(lambda text: text in (None, ""))),
+    "session": optional(
+        dc=st.sampled_from([None, 2]),
+        user_id=st.sampled_from([1, 2]),
+        auth_key=st.sampled_from([None, b"", bytes(256)]),
+        phone=texts.filter(lambda text: text in (None, "")),
+    ),
     "dc_auth": together(optional(salt=numbers, address=texts), expiries),
-    "peer": optional(access_hash=hashes, min_access_hash=hashes, usernames=st.none() | st.lists(names, max_size=3), phone=st.none() | st.just("") | phones, first_name=texts, subtype=st.sampled_from([None, "bot"]), seen_at=st.sampled_from([0, 1, 2])),
+    "peer": optional(
+        access_hash=hashes,
+        min_access_hash=hashes,
+        usernames=st.none() | st.lists(names, max_size=3),
+        phone=st.none() | st.just("") | phones,
+        first_name=texts,
+        subtype=st.sampled_from([None, "bot"]),
+        seen_at=st.sampled_from([0, 1, 2]),
+    ),
     "update_state": optional(pts=numbers, qts=numbers, access_hash=hashes),
     "dedup": together(optional(created=st.just(5)), expiries),
-    "queue_item": optional(lane=st.sampled_from(["", "l"]), payload=blobs, due=st.sampled_from([1, 2, FAR]), state=st.sampled_from(["ready", "ready", "done", "dead"]), max_attempts=st.sampled_from([1, 2])),
-    "conversation": together(st.one_of(optional(step=texts, name=texts), optional(step_number=numbers, data=blobs)), expiries),
+    "queue_item": optional(
+        lane=st.sampled_from(["", "l"]),
+        payload=blobs,
+        due=st.sampled_from([1, 2, FAR]),
+        state=st.sampled_from(["ready", "ready", "done", "dead"]),
+        max_attempts=st.sampled_from([1, 2]),
+    ),
+    "conversation": together(
+        st.one_of(optional(step=texts, name=texts), optional(step_number=numbers, data=blobs)), expiries
+    ),
     "kv": together(optional(value=blobs), expiries),
-}  # fmt: skip
+}
 FLAGS: dict[str, Any] = {
     "session": st.sampled_from([[], ["replace_account"], ["if_present"], ["if_absent", "require"]]),
     "update_state": st.sampled_from([[], [], ["exact"], ["if_present"], ["if_absent", "exact", "require"]]),
@@ -202,7 +234,9 @@ filters: dict[str, Any] = {
     "kv": st.sampled_from([{}, {"scope": ""}, {"scope": "s"}]),
 }
 lists = every_record.flatmap(
-    lambda record: st.builds(List, sessions, st.just(record), st.integers(1, 5), filters.get(record, st.just({})))
+    lambda record: st.builds(
+        List, sessions, st.just(record), st.integers(1, 5), filters.get(record, st.just({}))
+    )
 )
 
 operations = st.one_of(

@@ -39,9 +39,12 @@ class Runner:
             return {"fails": failure.code, "row": failure.index}
 
     def everything(self) -> Any:
-        return self._plain({
-            name: {record: session.list(record) for record in op.KEYS} for name, session in self._sessions.items()
-        })  # fmt: skip
+        return self._plain(
+            {
+                name: {record: session.list(record) for record in op.KEYS}
+                for name, session in self._sessions.items()
+            }
+        )
 
     # --- comparing
 
@@ -49,7 +52,11 @@ class Runner:
         if isinstance(value, Result):
             if value.version:
                 self._versions.append(value.version)
-            return {"applied": value.applied, "notes": value.notes, "version": self._plain(value.version, "version")}
+            return {
+                "applied": value.applied,
+                "notes": value.notes,
+                "version": self._plain(value.version, "version"),
+            }
         if isinstance(value, dict):
             return {key: self._plain(each, key) for key, each in value.items()}
         if isinstance(value, (list, tuple)):
@@ -74,7 +81,11 @@ class Runner:
         return Row(row.record, {**row, op.VERSION: versions[-1 - row[op.VERSION] % len(versions)]})
 
     def _settled(self, operation: op.Settle) -> list[Row]:
-        claims = [self._claims[-1 - index % len(self._claims)] for index in operation.claims] if self._claims else []
+        claims = (
+            [self._claims[-1 - index % len(self._claims)] for index in operation.claims]
+            if self._claims
+            else []
+        )
         extra = {"fail": {"delay_ms": 3_600_000, "last_error": "why"}, "extend": {"delay_ms": 3_600_000}}
         return [Row("queue_item", {**claim, **extra.get(operation.action, {})}) for claim in claims]
 
@@ -109,7 +120,9 @@ class Runner:
             op.Put: lambda part: batch.put(*map(self._resolved, part.rows)),
             op.Delete: lambda part: batch.delete(*part.rows),
             op.Settle: lambda part: batch.settle(part.action, *self._settled(part)),
-            op.Revive: lambda part: batch.settle("revive", *(Row("queue_item", {"id": id}) for id in part.ids)),
+            op.Revive: lambda part: batch.settle(
+                "revive", *(Row("queue_item", {"id": id}) for id in part.ids)
+            ),
         }
         for part in operation.parts:
             add[type(part)](part)
@@ -127,7 +140,9 @@ class Runner:
 
     @_run.register
     def _(self, operation: op.List) -> Any:
-        pages = self._sessions[operation.session].pages(operation.record, operation.limit, **operation.filters)
+        pages = self._sessions[operation.session].pages(
+            operation.record, operation.limit, **operation.filters
+        )
         return [[list(page), page.more] for page in pages]
 
     @_run.register

@@ -55,13 +55,26 @@ void new_handle(struct request *r, enum kind kind, void *object) {
 
 void release(enum kind kind, void *object) {
     switch (kind) {
-    case STORE: tgs_store_close(object); break;
-    case SESSION: tgs_session_free(object); break;
-    case BATCH: tgs_batch_free(object); break;
-    case CANCELLER: tgs_canceller_free(object); break;
-    case ROWS: tgs_rows_free(object); break;
-    case SNAPSHOT: tgs_snapshot_free(object); break;
-    case NOTHING: break;
+    case STORE:
+        tgs_store_close(object);
+        break;
+    case SESSION:
+        tgs_session_free(object);
+        break;
+    case BATCH:
+        tgs_batch_free(object);
+        break;
+    case CANCELLER:
+        tgs_canceller_free(object);
+        break;
+    case ROWS:
+        tgs_rows_free(object);
+        break;
+    case SNAPSHOT:
+        tgs_snapshot_free(object);
+        break;
+    case NOTHING:
+        break;
     }
 }
 
@@ -83,7 +96,8 @@ void free_handles(void) {
 }
 
 const tgs_call *call(struct request *r) {
-    if (!member(r, "timeout_ms") && !member(r, "cancel") && !member(r, "call_size") && !member(r, "call_reserved"))
+    if (!member(r, "timeout_ms") && !member(r, "cancel") && !member(r, "call_size") &&
+        !member(r, "call_reserved"))
         return NULL;
     r->call = (tgs_call){.size = (size_t)request_int(r, "call_size", sizeof(tgs_call)),
                          .timeout_ms = request_int(r, "timeout_ms", 0),
@@ -111,8 +125,10 @@ tgs_option *options_from_json(struct request *r, size_t *n) {
 /* --- outputs ------------------------------------------------------------------------------------ */
 
 tgs_status owned(struct request *r, tgs_status status, enum kind kind, void *object) {
-    if (status == TGS_OK) new_handle(r, kind, object);
-    else if (object && !request_nulls(r, "out")) complain(r, "owned output is not NULL", tgs_status_name(status));
+    if (status == TGS_OK)
+        new_handle(r, kind, object);
+    else if (object && !request_nulls(r, "out"))
+        complain(r, "owned output is not NULL", tgs_status_name(status));
     return status;
 }
 

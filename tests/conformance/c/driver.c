@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int n_running; /* requests on threads of their own */
+static int n_running;                                     /* requests on threads of their own */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards it */
 static pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
 static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
@@ -20,7 +20,8 @@ static json_object *error_to_json(const char *code, const tgs_error *err) {
     json_object *object = json_object_new_object();
     json_object_object_add(object, "code", json_object_new_string(code));
     json_object_object_add(object, "retryable", json_object_new_boolean(err->retryable));
-    json_object_object_add(object, "outcome", json_object_new_string(err->outcome < 3 ? outcomes[err->outcome] : "?"));
+    json_object_object_add(object, "outcome",
+                           json_object_new_string(err->outcome < 3 ? outcomes[err->outcome] : "?"));
     json_object_object_add(object, "index", json_object_new_int64(err->index));
     json_object_object_add(object, "backend", json_object_new_string(err->backend));
     json_object_object_add(object, "native", json_object_new_string(err->native));
@@ -46,13 +47,15 @@ static void check_error(struct request *r, tgs_status status) {
     if (status == TGS_OK && err->message[0]) complain(r, "TGS_OK with a message", err->message);
     if (status == TGS_NOT_FOUND && err->message[0]) complain(r, "TGS_NOT_FOUND with a message", err->message);
     if (status < 0 && !err->message[0]) complain(r, "a failure without a message", tgs_status_name(status));
-    if (err->reserved[0] || err->reserved[1]) complain(r, "err->reserved is not zero", tgs_status_name(status));
+    if (err->reserved[0] || err->reserved[1])
+        complain(r, "err->reserved is not zero", tgs_status_name(status));
 }
 
 static bool takes_error(const char *name) {
-    static const char *const without[] = {"hello",      "describe",    "become",    "free",        "store_info", "session_info", "rows",
-                                          "row",        "batch_count", "batch_clear", "cancel",     "reset",
-                                          "cancelled",  "status_name", "record_name", "snapshot_info"};
+    static const char *const without[] = {"hello",       "describe",     "become",      "free",
+                                          "store_info",  "session_info", "rows",        "row",
+                                          "batch_count", "batch_clear",  "cancel",      "reset",
+                                          "cancelled",   "status_name",  "record_name", "snapshot_info"};
     for (size_t i = 0; i < sizeof without / sizeof *without; i++)
         if (strcmp(without[i], name) == 0) return false;
     return true;
@@ -150,9 +153,12 @@ int main(void) {
             fputs("conformance driver: a line that is not JSON\n", stderr);
             return 2;
         }
-        if (wants(in, "fork")) serve_in_child(in);
-        else if (wants(in, "async")) serve_async(in);
-        else serve(in);
+        if (wants(in, "fork"))
+            serve_in_child(in);
+        else if (wants(in, "async"))
+            serve_async(in);
+        else
+            serve(in);
     }
     free(line);
     pthread_mutex_lock(&mutex);

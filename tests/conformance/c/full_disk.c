@@ -17,13 +17,13 @@ static bool full(int fd) {
 }
 
 /* ISO C has no cast from dlsym's result to a function; POSIX promises that this copy works. */
-#define FORWARD(type, name, ...)                                                                                      \
-    if (full(fd)) {                                                                                                   \
-        errno = ENOSPC;                                                                                               \
-        return -1;                                                                                                    \
-    }                                                                                                                 \
-    type real;                                                                                                        \
-    *(void **)&real = dlsym(RTLD_NEXT, name);                                                                         \
+#define FORWARD(type, name, ...)                                                                             \
+    if (full(fd)) {                                                                                          \
+        errno = ENOSPC;                                                                                      \
+        return -1;                                                                                           \
+    }                                                                                                        \
+    type real;                                                                                               \
+    *(void **)&real = dlsym(RTLD_NEXT, name);                                                                \
     return real(fd, data, n, ##__VA_ARGS__)
 
 typedef ssize_t (*write_function)(int, const void *, size_t);
@@ -32,5 +32,9 @@ typedef ssize_t (*pwrite_function)(int, const void *, size_t, off64_t);
 #define EXPORT __attribute__((visibility("default")))
 
 EXPORT ssize_t write(int fd, const void *data, size_t n) { FORWARD(write_function, "write"); }
-EXPORT ssize_t pwrite(int fd, const void *data, size_t n, off_t at) { FORWARD(pwrite_function, "pwrite", at); }
-EXPORT ssize_t pwrite64(int fd, const void *data, size_t n, off64_t at) { FORWARD(pwrite_function, "pwrite64", at); }
+EXPORT ssize_t pwrite(int fd, const void *data, size_t n, off_t at) {
+    FORWARD(pwrite_function, "pwrite", at);
+}
+EXPORT ssize_t pwrite64(int fd, const void *data, size_t n, off64_t at) {
+    FORWARD(pwrite_function, "pwrite64", at);
+}

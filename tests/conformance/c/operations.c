@@ -23,7 +23,8 @@ static tgs_status op_hello(struct request *r) {
 /* Give up root's rights; after the start, so that the program itself may be anywhere. */
 static tgs_status op_become(struct request *r) {
     uint32_t user = (uint32_t)request_int(r, "user", 0);
-    if (setgroups(0, NULL) != 0 || setgid(user) != 0 || setuid(user) != 0) complain(r, "become", strerror(errno));
+    if (setgroups(0, NULL) != 0 || setgid(user) != 0 || setuid(user) != 0)
+        complain(r, "become", strerror(errno));
     return TGS_OK;
 }
 
@@ -42,7 +43,8 @@ static tgs_status op_record_name(struct request *r) {
     int32_t record = (int32_t)request_int(r, "record", 0);
     const char *name = tgs_record_name(record);
     size_t n = 1, size = 1;
-    if (!tgs_record_fields(record, &n, &size) != !name) complain(r, "tgs_record_fields", "has another opinion");
+    if (!tgs_record_fields(record, &n, &size) != !name)
+        complain(r, "tgs_record_fields", "has another opinion");
     json_object_object_add(r->out, "name", name ? json_object_new_string(name) : NULL);
     return with_count(r, TGS_OK, n + size);
 }
@@ -51,15 +53,17 @@ static tgs_status op_open(struct request *r) {
     size_t n;
     tgs_option *options = options_from_json(r, &n);
     tgs_store *store = POISON;
-    tgs_status status = tgs_store_open(text(r, "url"), argument(r, "options", options), n, argument(r, "out", &store),
-                                       call(r), error(r));
+    tgs_status status = tgs_store_open(text(r, "url"), argument(r, "options", options), n,
+                                       argument(r, "out", &store), call(r), error(r));
     return owned(r, status, STORE, store);
 }
 
 /* Free what a handle stands for, or NULL of the kind. */
 static tgs_status op_free(struct request *r) {
-    if (member(r, "handle")) free_handle(json_object_get_int64(member(r, "handle")));
-    else release((enum kind)request_int(r, "kind", NOTHING), NULL);
+    if (member(r, "handle"))
+        free_handle(json_object_get_int64(member(r, "handle")));
+    else
+        release((enum kind)request_int(r, "kind", NOTHING), NULL);
     return TGS_OK;
 }
 
@@ -76,9 +80,13 @@ static tgs_status op_store_info(struct request *r) {
     return TGS_OK;
 }
 
-static tgs_status op_sync(struct request *r) { return tgs_sync(handle(r, "store", STORE), call(r), error(r)); }
+static tgs_status op_sync(struct request *r) {
+    return tgs_sync(handle(r, "store", STORE), call(r), error(r));
+}
 
-static tgs_status op_ping(struct request *r) { return tgs_ping(handle(r, "store", STORE), call(r), error(r)); }
+static tgs_status op_ping(struct request *r) {
+    return tgs_ping(handle(r, "store", STORE), call(r), error(r));
+}
 
 static tgs_status op_backup(struct request *r) {
     return tgs_backup(handle(r, "store", STORE), text(r, "path"), call(r), error(r));
@@ -90,9 +98,9 @@ static tgs_status op_load_backend(struct request *r) {
 
 static tgs_status op_sessions(struct request *r) {
     tgs_rows *rows = POISON;
-    tgs_status status = tgs_sessions_list(handle(r, "store", STORE), text(r, "after"),
-                                          (size_t)request_int(r, "limit", 1000), argument(r, "out", &rows), call(r),
-                                          error(r));
+    tgs_status status =
+        tgs_sessions_list(handle(r, "store", STORE), text(r, "after"), (size_t)request_int(r, "limit", 1000),
+                          argument(r, "out", &rows), call(r), error(r));
     return owned_rows(r, status, rows);
 }
 
@@ -105,8 +113,8 @@ static tgs_status op_prune(struct request *r) {
 
 static tgs_status op_stats(struct request *r) {
     tgs_rows *rows = POISON;
-    tgs_status status = tgs_stats_get(handle(r, "store", STORE), text(r, "name"), argument(r, "out", &rows), call(r),
-                                      error(r));
+    tgs_status status = tgs_stats_get(handle(r, "store", STORE), text(r, "name"), argument(r, "out", &rows),
+                                      call(r), error(r));
     return owned_rows(r, status, rows);
 }
 
@@ -114,8 +122,8 @@ static tgs_status op_stats(struct request *r) {
 
 static tgs_status op_session(struct request *r) {
     tgs_session *session = POISON;
-    tgs_status status = tgs_session_new(handle(r, "store", STORE), text(r, "name"), argument(r, "out", &session),
-                                        error(r));
+    tgs_status status =
+        tgs_session_new(handle(r, "store", STORE), text(r, "name"), argument(r, "out", &session), error(r));
     return owned(r, status, SESSION, session);
 }
 
@@ -129,7 +137,8 @@ static tgs_status op_session_info(struct request *r) {
 
 static tgs_status op_purge(struct request *r) {
     uint64_t removed = 0;
-    tgs_status status = tgs_purge(handle(r, "session", SESSION), argument(r, "removed", &removed), call(r), error(r));
+    tgs_status status =
+        tgs_purge(handle(r, "session", SESSION), argument(r, "removed", &removed), call(r), error(r));
     return with_count(r, status, removed);
 }
 
@@ -142,7 +151,8 @@ static tgs_status write_rows(struct request *r, write_function function) {
     const void *rows = rows_from_json(r, "rows", record, &n, &stride);
     tgs_result *result = results(r, n);
     return with_results(
-        r, function(handle(r, "session", SESSION), record, rows, n, stride, result, call(r), error(r)), result, n);
+        r, function(handle(r, "session", SESSION), record, rows, n, stride, result, call(r), error(r)),
+        result, n);
 }
 
 static tgs_status op_put(struct request *r) { return write_rows(r, tgs_put); }
@@ -154,8 +164,8 @@ static tgs_status op_get(struct request *r) {
     int32_t record = record_from_json(r, member(r, "record"));
     const void *keys = rows_from_json(r, "rows", record, &n, &stride);
     tgs_rows *rows = POISON;
-    tgs_status status = tgs_get(handle(r, "session", SESSION), record, keys, n, stride, argument(r, "out", &rows),
-                                call(r), error(r));
+    tgs_status status = tgs_get(handle(r, "session", SESSION), record, keys, n, stride,
+                                argument(r, "out", &rows), call(r), error(r));
     return owned_rows(r, status, rows);
 }
 
@@ -191,10 +201,10 @@ static tgs_status op_list(struct request *r) {
     if (after) row_from_json(r, record, member(r, "after"), after);
     tgs_filter chosen = filter(r);
     tgs_rows *rows = POISON;
-    tgs_status status = tgs_list(handle(r, "session", SESSION), record, after,
-                                 (size_t)request_int(r, "stride", after ? (int64_t)size : 0),
-                                 argument(r, "filter", &chosen), (size_t)request_int(r, "limit", 1000),
-                                 argument(r, "out", &rows), call(r), error(r));
+    tgs_status status =
+        tgs_list(handle(r, "session", SESSION), record, after,
+                 (size_t)request_int(r, "stride", after ? (int64_t)size : 0), argument(r, "filter", &chosen),
+                 (size_t)request_int(r, "limit", 1000), argument(r, "out", &rows), call(r), error(r));
     return owned_rows(r, status, rows);
 }
 
@@ -203,20 +213,21 @@ static tgs_status op_load(struct request *r) {
     int32_t record = record_from_json(r, member(r, "record"));
     const void *rows = rows_from_json(r, "rows", record, &n, &stride);
     uint64_t done = 0;
-    tgs_status status = tgs_load(handle(r, "session", SESSION), record, rows, n, stride, argument(r, "done", &done),
-                                 call(r), error(r));
+    tgs_status status = tgs_load(handle(r, "session", SESSION), record, rows, n, stride,
+                                 argument(r, "done", &done), call(r), error(r));
     return with_count(r, status, done);
 }
 
-typedef tgs_status (*look_up_function)(tgs_session *, const tgs_str *, size_t, int64_t, tgs_rows **, const tgs_call *,
-                                       tgs_error *);
+typedef tgs_status (*look_up_function)(tgs_session *, const tgs_str *, size_t, int64_t, tgs_rows **,
+                                       const tgs_call *, tgs_error *);
 
 static tgs_status look_up(struct request *r, look_up_function function) {
     size_t n;
     tgs_str *texts = texts_from_json(r, member(r, "texts"), &n);
     tgs_rows *rows = POISON;
-    tgs_status status = function(handle(r, "session", SESSION), argument(r, "texts", texts), n,
-                                 request_int(r, "max_age_ms", 0), argument(r, "out", &rows), call(r), error(r));
+    tgs_status status =
+        function(handle(r, "session", SESSION), argument(r, "texts", texts), n,
+                 request_int(r, "max_age_ms", 0), argument(r, "out", &rows), call(r), error(r));
     return owned_rows(r, status, rows);
 }
 
@@ -270,11 +281,12 @@ static tgs_status op_settle(struct request *r) {
 static tgs_status op_acquire(struct request *r) {
     static const char *const modes[] = {"none", "shared", "exclusive", NULL};
     tgs_session *session = POISON;
-    tgs_status status = tgs_lease_acquire(handle(r, "session", SESSION), text(r, "owner"),
-                                          choice(r, "mode", modes, TGS_LEASE_EXCLUSIVE),
-                                          request_int(r, "ttl_ms", 30000), request_int(r, "wait_ms", 0),
-                                          argument(r, "out", &session), call(r), error(r));
-    if (status == TGS_OK) json_object_object_add(r->out, "token", json_object_new_int64(tgs_session_token(session)));
+    tgs_status status =
+        tgs_lease_acquire(handle(r, "session", SESSION), text(r, "owner"),
+                          choice(r, "mode", modes, TGS_LEASE_EXCLUSIVE), request_int(r, "ttl_ms", 30000),
+                          request_int(r, "wait_ms", 0), argument(r, "out", &session), call(r), error(r));
+    if (status == TGS_OK)
+        json_object_object_add(r->out, "token", json_object_new_int64(tgs_session_token(session)));
     return owned(r, status, SESSION, session);
 }
 
@@ -354,27 +366,47 @@ static tgs_status op_cancelled(struct request *r) {
 /* --- all of them -------------------------------------------------------------------------------- */
 
 const struct operation operations[] = {
-    {"hello", op_hello},           {"describe", op_describe},
+    {"hello", op_hello},
+    {"describe", op_describe},
     {"become", op_become},
-    {"open", op_open},             {"free", op_free},
-    {"store_info", op_store_info}, {"sync", op_sync},
-    {"ping", op_ping},             {"backup", op_backup},
-    {"load_backend", op_load_backend}, {"sessions", op_sessions},
-    {"prune", op_prune},           {"stats", op_stats},
-    {"session", op_session},       {"session_info", op_session_info},
-    {"purge", op_purge},           {"put", op_put},
-    {"delete", op_delete},         {"get", op_get},
-    {"list", op_list},             {"load", op_load},
-    {"by_username", op_by_username}, {"by_phone", op_by_phone},
-    {"rows", op_rows},             {"row", op_row},
-    {"claim", op_claim},           {"settle", op_settle},
-    {"acquire", op_acquire},       {"renew", op_renew},
-    {"release", op_release},       {"batch", op_batch},
-    {"batch_put", op_batch_put},   {"batch_delete", op_batch_delete},
-    {"batch_settle", op_batch_settle}, {"batch_count", op_batch_count},
-    {"batch_clear", op_batch_clear}, {"batch_commit", op_batch_commit},
-    {"canceller", op_canceller},   {"cancel", op_cancel},
-    {"reset", op_reset},           {"cancelled", op_cancelled},
+    {"open", op_open},
+    {"free", op_free},
+    {"store_info", op_store_info},
+    {"sync", op_sync},
+    {"ping", op_ping},
+    {"backup", op_backup},
+    {"load_backend", op_load_backend},
+    {"sessions", op_sessions},
+    {"prune", op_prune},
+    {"stats", op_stats},
+    {"session", op_session},
+    {"session_info", op_session_info},
+    {"purge", op_purge},
+    {"put", op_put},
+    {"delete", op_delete},
+    {"get", op_get},
+    {"list", op_list},
+    {"load", op_load},
+    {"by_username", op_by_username},
+    {"by_phone", op_by_phone},
+    {"rows", op_rows},
+    {"row", op_row},
+    {"claim", op_claim},
+    {"settle", op_settle},
+    {"acquire", op_acquire},
+    {"renew", op_renew},
+    {"release", op_release},
+    {"batch", op_batch},
+    {"batch_put", op_batch_put},
+    {"batch_delete", op_batch_delete},
+    {"batch_settle", op_batch_settle},
+    {"batch_count", op_batch_count},
+    {"batch_clear", op_batch_clear},
+    {"batch_commit", op_batch_commit},
+    {"canceller", op_canceller},
+    {"cancel", op_cancel},
+    {"reset", op_reset},
+    {"cancelled", op_cancelled},
     {"snapshot_from_text", snapshot_from_text},
     {"snapshot_from_file", snapshot_from_file},
     {"snapshot_from_session", snapshot_from_session},

@@ -27,9 +27,9 @@ static const char *const row_flags[] = {"found",   "if_present", "if_absent",   
 static const struct {
     const char *name;
     uint32_t flag;
-} field_flags[] = {{"key", TGS_FIELD_KEY},       {"read_only", TGS_FIELD_READ_ONLY},
-                   {"write_only", TGS_FIELD_WRITE_ONLY}, {"secret", TGS_FIELD_SECRET},
-                   {"boolean", TGS_FIELD_BOOLEAN},   {"time", TGS_FIELD_TIME}};
+} field_flags[] = {
+    {"key", TGS_FIELD_KEY},       {"read_only", TGS_FIELD_READ_ONLY}, {"write_only", TGS_FIELD_WRITE_ONLY},
+    {"secret", TGS_FIELD_SECRET}, {"boolean", TGS_FIELD_BOOLEAN},     {"time", TGS_FIELD_TIME}};
 
 static const char *const field_types[] = {"", "i32", "i64", "text", "bytes", "texts"};
 
@@ -127,7 +127,8 @@ tgs_str text_from_json(struct request *request, json_object *value) {
         tgs_bytes bytes = base64_decode(request, member_of(value, "base64"));
         return (tgs_str){(const char *)bytes.ptr, bytes.len};
     }
-    if (!json_object_is_type(value, json_type_string)) complain(request, "not a text", json_object_to_json_string(value));
+    if (!json_object_is_type(value, json_type_string))
+        complain(request, "not a text", json_object_to_json_string(value));
     size_t len = (size_t)json_object_get_string_len(value);
     char *copy = request_alloc(request, len);
     memcpy(copy, json_object_get_string(value), len);
@@ -156,7 +157,8 @@ static int64_t number_from_json(struct request *request, const tgs_field *field,
     return 0;
 }
 
-static void member_from_json(struct request *request, const tgs_field *field, json_object *value, char *member) {
+static void member_from_json(struct request *request, const tgs_field *field, json_object *value,
+                             char *member) {
     if (field->type == TGS_TYPE_I32) {
         int32_t number = (int32_t)number_from_json(request, field, value);
         memcpy(member, &number, sizeof number);
@@ -199,11 +201,16 @@ static const tgs_field *find_field(int32_t record, const char *name) {
 }
 
 /* "flags" are the row's; "fields" and "nulls", as numbers, are added to the masks. */
-static bool head_from_json(struct request *request, const char *name, json_object *value, struct row_head *head) {
-    if (strcmp(name, "flags") == 0) head->flags = flags_from_json(request, value);
-    else if (strcmp(name, "fields") == 0) head->fields |= json_object_get_uint64(value);
-    else if (strcmp(name, "nulls") == 0) head->nulls |= json_object_get_uint64(value);
-    else return false;
+static bool head_from_json(struct request *request, const char *name, json_object *value,
+                           struct row_head *head) {
+    if (strcmp(name, "flags") == 0)
+        head->flags = flags_from_json(request, value);
+    else if (strcmp(name, "fields") == 0)
+        head->fields |= json_object_get_uint64(value);
+    else if (strcmp(name, "nulls") == 0)
+        head->nulls |= json_object_get_uint64(value);
+    else
+        return false;
     return true;
 }
 
@@ -217,8 +224,10 @@ void row_from_json(struct request *request, int32_t record, json_object *value, 
             continue;
         }
         head.fields |= field->bit;
-        if (member) member_from_json(request, field, member, (char *)row + field->offset);
-        else head.nulls |= field->bit;
+        if (member)
+            member_from_json(request, field, member, (char *)row + field->offset);
+        else
+            head.nulls |= field->bit;
     }
     memcpy(row, &head.fields, sizeof head.fields);
     memcpy((char *)row + offsetof(struct row_head, nulls), &head.nulls, sizeof head.nulls);
@@ -231,8 +240,10 @@ static void poke(struct request *request, char *rows, size_t size) {
     for (size_t i = 0; list && i < json_object_array_length(list); i++) {
         json_object *pair = json_object_array_get_idx(list, i);
         size_t offset = (size_t)json_object_get_int64(json_object_array_get_idx(pair, 0));
-        if (offset < size) rows[offset] = (char)json_object_get_int(json_object_array_get_idx(pair, 1));
-        else complain(request, "poke", "beyond the rows");
+        if (offset < size)
+            rows[offset] = (char)json_object_get_int(json_object_array_get_idx(pair, 1));
+        else
+            complain(request, "poke", "beyond the rows");
     }
 }
 

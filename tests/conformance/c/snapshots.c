@@ -12,14 +12,16 @@ tgs_status snapshot_from_text(struct request *r) {
 
 tgs_status snapshot_from_file(struct request *r) {
     tgs_snapshot *snapshot = POISON;
-    tgs_status status = tgs_snapshot_from_file(text(r, "path"), argument(r, "out", &snapshot), call(r), error(r));
+    tgs_status status =
+        tgs_snapshot_from_file(text(r, "path"), argument(r, "out", &snapshot), call(r), error(r));
     return owned(r, status, SNAPSHOT, snapshot);
 }
 
 tgs_status snapshot_from_session(struct request *r) {
     tgs_snapshot *snapshot = POISON;
-    tgs_status status = tgs_snapshot_from_session(handle(r, "session", SESSION), (int32_t)request_int(r, "peers", 1),
-                                                  argument(r, "out", &snapshot), call(r), error(r));
+    tgs_status status =
+        tgs_snapshot_from_session(handle(r, "session", SESSION), (int32_t)request_int(r, "peers", 1),
+                                  argument(r, "out", &snapshot), call(r), error(r));
     return owned(r, status, SNAPSHOT, snapshot);
 }
 
@@ -44,8 +46,9 @@ tgs_status snapshot_to_text(struct request *r) {
     size_t n;
     tgs_option *options = options_from_json(r, &n);
     tgs_text *made = POISON;
-    tgs_status status = tgs_snapshot_to_text(handle(r, "snapshot", SNAPSHOT), text(r, "format"),
-                                             argument(r, "options", options), n, argument(r, "out", &made), error(r));
+    tgs_status status =
+        tgs_snapshot_to_text(handle(r, "snapshot", SNAPSHOT), text(r, "format"),
+                             argument(r, "options", options), n, argument(r, "out", &made), error(r));
     if (status != TGS_OK) return owned(r, status, NOTHING, made);
     json_object_object_add(r->out, "text", text_to_json(tgs_text_str(made)));
     tgs_text_free(made);
@@ -56,7 +59,8 @@ tgs_status snapshot_to_session(struct request *r) {
     uint64_t done = 0;
     bool replace = json_object_get_boolean(member(r, "replace_account"));
     uint32_t flags = (uint32_t)request_int(r, "flags", replace ? TGS_ROW_REPLACE_ACCOUNT : 0);
-    tgs_status status = tgs_snapshot_to_session(handle(r, "snapshot", SNAPSHOT), handle(r, "session", SESSION), flags,
-                                                argument(r, "done", &done), call(r), error(r));
+    tgs_status status =
+        tgs_snapshot_to_session(handle(r, "snapshot", SNAPSHOT), handle(r, "session", SESSION), flags,
+                                argument(r, "done", &done), call(r), error(r));
     return with_count(r, status, done);
 }
