@@ -73,7 +73,8 @@ static tgs_status apply_option(tgs_session_data *session, const tgs_option *opti
     if (!text_equal(option->key, "address"))
         return error_set(
             err, TGS_E_INVALID,
-            "unknown option; there are api_id, user_id, is_bot, test_mode, dc, address and port");
+            "unknown option %.*s; there are api_id, user_id, is_bot, test_mode, dc, address and port",
+            (int)(option->key.len < 32 ? option->key.len : 32), option->key.ptr);
     if (!dc_address_sane(option->value))
         return error_set(err, TGS_E_INVALID, "option address: not an address");
     if (!(session->fields & TGS_SESSION_ADDRESS)) session->address = option->value;
