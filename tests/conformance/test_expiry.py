@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from api import (
@@ -125,7 +126,7 @@ def test_expired_is_absent_for_conditions(me: Session, row: Callable[..., Row]) 
 @each
 def test_expired_is_not_merged_with(me: Session, row: Callable[..., Row]) -> None:
     """A put on an expired record makes a new one, with nothing of the old."""
-    old = {
+    old: dict[str, dict[str, Any]] = {
         "kv": {"value": b"old"},
         "conversation": {"name": "old"},
         "dc_auth": {"address": "old"},
@@ -163,9 +164,9 @@ def test_dedup_keys_live_for_the_stores_time(me: Session) -> None:
     assert row["expires"] - row["created"] == week
 
 
-def test_dedup_ttl_is_an_option(backend: object) -> None:
+def test_dedup_ttl_is_an_option(backend: Any) -> None:
     """dedup_ttl_ms: life of a dedup key; 0: for ever."""
-    store: Store = backend.open(dedup_ttl_ms=0)  # type: ignore[attr-defined]
+    store: Store = backend.open(dedup_ttl_ms=0)
     me = store.session()
     me.put(dedup("k"))
     assert me.get_one(dedup("k"))["expires"] == 0

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from api import Session, dc_auth, fails, kv, peer, session_data, update_state
+from api import Row, Session, Store, dc_auth, fails, kv, peer, session_data, update_state
 from records import INT64_MAX, INT64_MIN
 from samples import AUTH_KEY
 
@@ -144,9 +144,9 @@ def test_deleting_the_session_record(me: Session) -> None:
     assert not me.delete(session_data())[0].applied
 
 
-def test_deleting_the_session_record_leaves_others_auth(me: Session, store: object) -> None:
+def test_deleting_the_session_record_leaves_others_auth(me: Session, store: Store) -> None:
     """Deleting the session record deletes the dc_auth rows of that session only."""
-    other: Session = store.session("other")  # type: ignore[attr-defined]
+    other: Session = store.session("other")
     fill(me)
     fill(other)
     me.delete(session_data())
@@ -155,9 +155,9 @@ def test_deleting_the_session_record_leaves_others_auth(me: Session, store: obje
 
 @pytest.mark.parametrize("length", [1, 255, 257])
 @pytest.mark.parametrize("row", [session_data(), dc_auth(2)], ids=["session", "dc_auth"])
-def test_auth_keys_have_256_bytes(me: Session, row: dict[str, object], length: int) -> None:
+def test_auth_keys_have_256_bytes(me: Session, row: Row, length: int) -> None:
     """auth_key: 256 bytes, or 0 bytes: logged out."""
-    bad = type(row)(row.record, {**row, "auth_key": b"k" * length})  # type: ignore[attr-defined, call-arg]
+    bad = Row(row.record, {**row, "auth_key": b"k" * length})
     with fails("invalid", index=0):
         me.put(bad)
 
