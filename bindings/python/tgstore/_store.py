@@ -30,7 +30,7 @@ class Store:
     """An open store.  Made by tgstore.open.
 
     A context manager that closes it.  May be used by many threads at once; not in a child made by
-    fork, which must open its own.  Every method that blocks takes `timeout_ms` and `cancel`, and
+    fork, which must open its own.  A signal, such as Ctrl-C, is seen when the running call ends.  Every method that blocks takes `timeout_ms` and `cancel`, and
     may raise what is said at Session.
     """
 
@@ -66,9 +66,9 @@ class Store:
         """Close; again is no error.  Blocks.
 
         New calls are refused with InvalidError.  Running calls of sessions may end until the store's
-        default deadline, then they are cancelled.  A call on the store itself that runs in another
-        thread (sync, prune, backup, ...) is waited for by closing the store when it ends.  Use sync
-        before, to learn of errors.
+        default deadline, then they are cancelled.  While a call on the store itself (sync, prune,
+        backup, ...) runs in another thread, that thread closes the store when the call ends.  Use
+        sync before, to learn of errors.
         """
         self._closed = True
         _lowlevel.tgs_store_close(self._handle)

@@ -18,10 +18,9 @@ asyncio.CancelledError; the call may have been carried out.  A deadline (asyncio
 from __future__ import annotations
 
 import asyncio
-import builtins
 import functools
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
@@ -32,7 +31,7 @@ from ._batch import BatchRows
 from ._call import Canceller, Option, R
 from ._errors import Error
 from ._records import LeaseMode, Peer, PeerKind, QueueState, Result, SessionInfo
-from ._session import Order, Page
+from ._session import Order
 from ._store import Capability
 
 P = ParamSpec("P")
