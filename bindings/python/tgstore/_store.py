@@ -30,8 +30,8 @@ class Store:
     """An open store.  Made by tgstore.open.
 
     A context manager that closes it.  May be used by many threads at once; not in a child made by
-    fork, which must open its own.  A signal, such as Ctrl-C, is seen when the running call ends.  Every method that blocks takes `timeout_ms` and `cancel`, and
-    may raise what is said at Session.
+    fork, which must open its own.  A signal, such as Ctrl-C, is seen when the running call ends.
+    Every method that blocks takes `timeout_ms` and `cancel`, and may raise what is said at Session.
     """
 
     __slots__ = ("__weakref__", "_closed", "_handle", "backend", "capabilities")
