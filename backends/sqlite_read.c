@@ -44,14 +44,12 @@ static tgs_status get_by_name(struct task *task, const tgs_query *query, size_t 
     return status == TGS_OK ? give_one(task, statement, i) : status;
 }
 
-/* Ending a read transaction is not given up. */
+/* The end of a read transaction is not given up. */
 static tgs_status end_read(struct task *task, tgs_status status) {
     task->connection->call = NULL;
-    tgs_error unused = {0};
-    struct task ending = *task;
-    if (status != TGS_OK) ending.err = &unused; /* the first error counts */
-    tgs_status ended = task_run(&ending, QUERY_COMMIT, 0, NULL, 0);
-    return status == TGS_OK ? ended : status;
+    if (status == TGS_OK) status = task_run(task, QUERY_COMMIT, 0, NULL, 0);
+    if (status != TGS_OK) task_roll_back(task);
+    return status;
 }
 
 /* A single look-up needs no transaction around it. */
@@ -239,7 +237,6 @@ static tgs_status count_rows(struct task *task, struct statement *statement, tgs
     return status;
 }
 
-/* Two statements, one state. */
 static tgs_status stats(struct task *task, const tgs_query *query) {
     (void)query;
     struct statement *statement;
@@ -295,6 +292,7 @@ tgs_status sqlite_read(void *self, const tgs_query *query, const tgs_backend_cal
                         .sink = sink,
                         .session = query->session,
                         .now = sqlite_host->now_ms()};
+    task_roll_back(&task); /* what a read left whose end failed */
     status = answer(&task, query);
     pool_give_back(connection);
     return status == TGS_SINK_FULL ? TGS_OK : status;

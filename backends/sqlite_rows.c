@@ -214,6 +214,17 @@ tgs_status task_run(struct task *task, enum query query, int32_t record, const v
     return status == TGS_OK ? task_finish(task, statement) : status;
 }
 
+void task_roll_back(struct task *task) {
+    if (sqlite3_get_autocommit(task->connection->db)) return; /* nothing to do, or SQLite has done it */
+    const tgs_backend_call *call = task->connection->call;
+    tgs_error unused = {0};
+    struct task silent = *task;
+    silent.err = &unused; /* the first error counts */
+    task->connection->call = NULL;
+    task_run(&silent, QUERY_ROLLBACK, 0, NULL, 0);
+    task->connection->call = call;
+}
+
 int64_t task_changes(const struct task *task) { return sqlite3_changes64(task->connection->db); }
 
 /* --- decoding ---------------------------------------------------------------------------------------- */

@@ -56,12 +56,13 @@ static tgs_status store_counter(struct task *task) {
 
 static tgs_status begin(struct task *task, bool durable) {
     const struct store *store = task->connection->store;
+    task_roll_back(task); /* what a rollback left that failed */
     enum synchronous synchronous = durable || store->full ? SYNCHRONOUS_FULL : SYNCHRONOUS_NORMAL;
     tgs_status status = connection_set_synchronous(task->connection, synchronous, task->err);
     return status == TGS_OK ? task_run(task, QUERY_BEGIN, 0, NULL, 0) : status;
 }
 
-/* A commit or rollback is not given up half-way.  Whether a commit that SQLite could not write or sync will
+/* A commit is not given up half-way.  Whether a commit that SQLite could not write or sync will
  * be found again after a crash, nobody knows. */
 static tgs_status commit(struct task *task) {
     task->connection->call = NULL;
@@ -76,19 +77,10 @@ static tgs_status commit(struct task *task) {
     return status;
 }
 
-static void roll_back(struct task *task) {
-    task->connection->call = NULL;
-    if (sqlite3_get_autocommit(task->connection->db)) return; /* SQLite has done it */
-    tgs_error unused = {0};
-    struct task silent = *task;
-    silent.err = &unused; /* the first error counts; a failed rollback is repeated by the next one to write */
-    task_run(&silent, QUERY_ROLLBACK, 0, NULL, 0);
-}
-
 static tgs_status end(struct task *task, tgs_status status) {
     if (status == TGS_OK) status = store_counter(task);
     if (status == TGS_OK) status = commit(task);
-    if (status != TGS_OK) roll_back(task);
+    if (status != TGS_OK) task_roll_back(task);
     return status;
 }
 
