@@ -1007,8 +1007,8 @@ TGS_API tgs_status tgs_snapshot_to_file(const tgs_snapshot *snapshot, tgs_str fo
                                         const tgs_option *options, size_t n_options, const tgs_call *call,
                                         tgs_error *err);
 
-/** Merge into a session: first the account's own record, auth keys and kv in one step,
- *  then peers and update states by tgs_load.  [io]
+/** Merge into a session: first the account's own record and auth keys in one step, with its kv
+ *  if they fit into it, then the rest by tgs_load.  [io]
  *
  *  In:   flags  0 or TGS_ROW_REPLACE_ACCOUNT
  *  Out:  done   rows stored; also set on failure.  Nullable
