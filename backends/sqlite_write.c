@@ -380,8 +380,7 @@ static tgs_status delete_row(struct task *task, const tgs_op *op, bool *was_ther
     return status;
 }
 
-/* --- purge and prune
- * ------------------------------------------------------------------------------------------ */
+/* --- purge and prune --------------------------------------------------------------------------- */
 
 /* Run one of the statements that delete at most `left` rows.  True: it found no more than that. */
 static tgs_status delete_some(struct task *task, enum query query, int64_t *left, int64_t *removed) {
@@ -442,8 +441,7 @@ static tgs_status prune(struct task *task, const tgs_op *op) {
     return status;
 }
 
-/* --- carrying out
- * ------------------------------------------------------------------------------------------------ */
+/* --- carrying out ------------------------------------------------------------------------------ */
 
 static const tgs_op *op_at(const tgs_write *write, size_t i) {
     return (const tgs_op *)(const void *)((const char *)write->ops + i * write->stride);
