@@ -107,6 +107,22 @@ static tgs_status status_of_errno(int error, tgs_status otherwise) {
     }
 }
 
+static bool file_is_full(sqlite3_file *file) {
+    int error = 0;
+    if (!file || !file->pMethods || file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error))
+        return false;
+    return status_of_errno(error, TGS_OK) == TGS_E_NO_SPACE;
+}
+
+/* SQLite calls it SQLITE_FULL if the disk is full, but not if a quota or a limit of the process is, and what
+ * it did after the failed write may have changed the system's error: so ask the files, too. */
+static bool disk_is_full(sqlite3 *db) {
+    sqlite3_file *file = NULL, *journal = NULL;
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &journal); /* the -wal */
+    return file_is_full(file) || file_is_full(journal);
+}
+
 static tgs_status classify(struct connection *connection, int code, const char **native) {
     int primary = code & 0xff;
     tgs_status status = TGS_E_BACKEND;
@@ -118,6 +134,7 @@ static tgs_status classify(struct connection *connection, int code, const char *
         }
     if (code == SQLITE_IOERR_NOMEM) return TGS_E_NOMEM;
     if (code == SQLITE_IOERR_CORRUPTFS) return TGS_E_CORRUPT;
+    if (primary == SQLITE_IOERR && disk_is_full(connection->db)) return TGS_E_NO_SPACE;
     if (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN)
         return status_of_errno(sqlite3_system_errno(connection->db), status);
     if (primary == SQLITE_INTERRUPT) return connection->gave_up != TGS_OK ? connection->gave_up : status;
