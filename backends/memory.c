@@ -273,12 +273,12 @@ static tgs_status check_conditions(struct step *step) {
     for (size_t i = 0; status == TGS_OK && i < step->write->n_ops; i++) {
         const tgs_op *op = op_at(step->write, i);
         if (op->tag != TGS_OP_PUT && op->tag != TGS_OP_DELETE) continue;
-        if ((op->flags & TGS_OP_SAME_ACCOUNT) &&
-            !memory_keeps_account(memory_find_any(step->session, TGS_RECORD_SESSION, op->row), op))
-            return memory_refuse(
+        if (!holds(step, op))
+            status = op->flags & TGS_OP_REQUIRE ? memory_refuse(step, op, NULL) : skip(step, i);
+        else if ((op->flags & TGS_OP_SAME_ACCOUNT) &&
+                 !memory_keeps_account(memory_find_any(step->session, TGS_RECORD_SESSION, op->row), op))
+            status = memory_refuse(
                 step, op, "the session belongs to another user_id; use another, or replace the account");
-        if (holds(step, op)) continue;
-        status = op->flags & TGS_OP_REQUIRE ? memory_refuse(step, op, NULL) : skip(step, i);
     }
     return status;
 }

@@ -212,17 +212,18 @@ static tgs_status load(struct task *task, enum query query, const tgs_op *op, un
 static bool condition_holds(const tgs_op *op, const union any_row *stored, bool found) {
     if ((op->flags & TGS_OP_IF_PRESENT) && !found) return false;
     if ((op->flags & TGS_OP_IF_ABSENT) && found) return false;
-    if (op->flags & TGS_OP_IF_VERSION) {
-        const tgs_conversation *wanted = op->row;
-        if (!found || stored->conversation.version != wanted->version) return false;
-    }
-    if ((op->flags & TGS_OP_SAME_ACCOUNT) && found && (stored->start.fields & TGS_SESSION_USER_ID)) {
-        const tgs_session_data *given = op->row;
-        if (stored->session.user_id != given->user_id) return false;
-    }
-    return true;
+    if (!(op->flags & TGS_OP_IF_VERSION)) return true;
+    const tgs_conversation *wanted = op->row;
+    return found && stored->conversation.version == wanted->version;
 }
 
+static bool is_same_account(const tgs_op *op, const union any_row *stored, bool found) {
+    if (!(op->flags & TGS_OP_SAME_ACCOUNT) || !found || !(stored->start.fields & TGS_SESSION_USER_ID)) return true;
+    const tgs_session_data *given = op->row;
+    return stored->session.user_id == given->user_id;
+}
+
+/* A row that is skipped changes no account, so its own condition comes first. */
 static tgs_status check_condition(struct task *task, const tgs_op *op, bool *holds) {
     union any_row stored;
     struct statement *statement;
@@ -232,14 +233,15 @@ static tgs_status check_condition(struct task *task, const tgs_op *op, bool *hol
     tgs_status status = load(task, sqlite_record_queries[op->record].get, op, &stored, &statement, &found);
     if (status != TGS_OK) return status;
     *holds = condition_holds(op, &stored, found);
+    bool same_account = is_same_account(op, &stored, found);
     if (found) statement_reset(statement);
-    if (*holds || !(op->flags & (TGS_OP_REQUIRE | TGS_OP_SAME_ACCOUNT))) return TGS_OK;
     task->err->index = (int64_t)op->index;
-    return sqlite_host->fail(
-        task->err, TGS_E_CONFLICT, NULL,
-        op->flags & TGS_OP_SAME_ACCOUNT
-            ? "the session belongs to another user_id; replace the account or use another session"
-            : NULL);
+    if (!*holds && (op->flags & TGS_OP_REQUIRE)) return sqlite_host->fail(task->err, TGS_E_CONFLICT, NULL, NULL);
+    if (*holds && !same_account)
+        return sqlite_host->fail(task->err, TGS_E_CONFLICT, NULL,
+                                 "the session belongs to another user_id; replace the account or use another session");
+    task->err->index = -1;
+    return TGS_OK;
 }
 
 /* Apply the masks.  `stored`: the row before, or NULL.  True if a raise found a larger stored value. */

@@ -391,11 +391,12 @@ static tgs_status check_conditions(struct run *run, bool *skipped) {
     for (size_t i = 0; i < run->write->n_ops; i++) {
         const tgs_op *op = op_at(run->write, i);
         if (op->tag != TGS_OP_PUT && op->tag != TGS_OP_DELETE) continue;
-        if ((op->flags & TGS_OP_SAME_ACCOUNT) && !keeps_account(find(run, TGS_RECORD_SESSION, op->row), op))
-            return refuse(run, op,
-                          "the session belongs to another user_id; use another, or replace the account");
         skipped[i] = !holds(run, op);
         if (skipped[i] && (op->flags & TGS_OP_REQUIRE)) return refuse(run, op, NULL);
+        if (skipped[i] || !(op->flags & TGS_OP_SAME_ACCOUNT)) continue;
+        if (!keeps_account(find(run, TGS_RECORD_SESSION, op->row), op))
+            return refuse(run, op,
+                          "the session belongs to another user_id; use another, or replace the account");
     }
     return TGS_OK;
 }

@@ -114,6 +114,18 @@ def test_first_user_id_drops_nothing(me: Session) -> None:
     assert len(me.list("peer")) == 1
 
 
+def test_a_skipped_row_changes_no_account(me: Session) -> None:
+    """A row whose condition fails is skipped, whatever user_id it has; with REQUIRE that is the CONFLICT."""
+    assert not me.put_one(session_data(user_id=2, flags=["if_present"])).applied
+    fill(me)
+    assert not me.put_one(session_data(user_id=2, flags=["if_absent"])).applied
+    with fails("conflict", index=0):
+        me.put(session_data(user_id=2, flags=["if_absent", "require"]))
+    with fails("conflict", index=0):
+        me.put(session_data(user_id=2, flags=["if_present"]))
+    assert me.get_one(session_data())["user_id"] == 1
+
+
 def test_replace_account(me: Session) -> None:
     """TGS_ROW_REPLACE_ACCOUNT: the session's peers and update states are deleted in the same step."""
     fill(me)

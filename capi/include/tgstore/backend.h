@@ -58,10 +58,10 @@ typedef struct tgs_backend_call {
  *     exists; the message names owner, host, pid and since when (host->fenced
  *     makes it).  TGS_OP_LEASE_ACQUIRE, _LEASE_RELEASE and _PRUNE are exempt.
  *  3. Conditions.  Of all operations, before any is applied: IF_PRESENT,
- *     IF_ABSENT, IF_VERSION, SAME_ACCOUNT.  If one does not hold and has
- *     TGS_OP_REQUIRE, or is SAME_ACCOUNT: TGS_E_CONFLICT with err->index =
- *     op->index, nothing is stored.  Otherwise the operation is skipped: its result is
- *     applied 0.  "Present" means: there, and not expired.
+ *     IF_ABSENT, IF_VERSION.  If one does not hold and has TGS_OP_REQUIRE:
+ *     TGS_E_CONFLICT with err->index = op->index, nothing is stored.  Otherwise the
+ *     operation is skipped: its result is applied 0.  If it holds, but SAME_ACCOUNT
+ *     does not: TGS_E_CONFLICT likewise.  "Present" means: there, and not expired.
  *  4. Apply in order; give each operation's result to host->result.
  *  5. Commit; if `durable`, not before it is safe from a power cut.
  *
