@@ -92,17 +92,19 @@ static bool is_ours(const json_object *tree) {
 static tgs_status parse(struct jsonfile *db, const char *text, size_t len, tgs_error *err) {
     json_tokener *tokener = json_tokener_new();
     if (!tokener) return host->fail(err, TGS_E_NOMEM, NULL, NULL);
+    errno = 0;
     json_object *tree = json_tokener_parse_ex(tokener, text, (int)len);
+    bool exhausted = errno == ENOMEM; /* json-c takes it for a syntax error, or goes on */
     enum json_tokener_error error = json_tokener_get_error(tokener);
     json_tokener_free(tokener);
-    if (error == json_tokener_success && is_ours(tree)) {
+    if (!exhausted && error == json_tokener_success && is_ours(tree)) {
         db->tree = tree;
         if (get_number(tree, "version") <= FORMAT_VERSION) return TGS_OK;
         drop_tree(db);
         return host->fail(err, TGS_E_UNSUPPORTED, NULL, "a newer version has written the file; use that one");
     }
     json_object_put(tree);
-    return corrupt(db, err);
+    return exhausted ? host->fail(err, TGS_E_NOMEM, NULL, NULL) : corrupt(db, err);
 }
 
 /* errno, or 0 and the text. */
@@ -179,27 +181,25 @@ static int write_new_file(const struct jsonfile *db, const char *text, size_t le
 }
 
 /* Only then does the new name survive a power cut. */
-static int sync_folder(struct run *run, const char *path) {
-    const char *slash = strrchr(path, '/');
-    tgs_str folder = slash ? (tgs_str){path, (size_t)(slash - path) + 1} : TGS_STR(".");
-    const char *name = run_text(run, folder);
-    int file = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0) return errno;
-    int number = fsync(file) == 0 ? 0 : errno;
-    close(file);
+static int sync_folder(const struct jsonfile *db) {
+    int folder = open(db->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return errno;
+    int number = fsync(folder) == 0 ? 0 : errno;
+    close(folder);
     return number;
 }
 
 static tgs_status save(struct run *run) {
     struct jsonfile *db = run->db;
     size_t len;
+    errno = 0;
     const char *text = json_object_to_json_string_length(db->tree, JSON_C_TO_STRING_PLAIN, &len);
-    if (!text) return no_memory(run);
+    if (!text || errno == ENOMEM) return no_memory(run); /* json-c leaves out what it had no memory for */
     int number = write_new_file(db, text, len);
     explicit_bzero((char *)text, len);
     if (number) return io_failure(db, run->err, "write", number);
     if (stat(db->path, &db->seen) != 0) drop_tree(db); /* read it again next time */
-    number = sync_folder(run, db->path);
+    number = sync_folder(db);
     if (!number) return TGS_OK;
     tgs_status status = io_failure(db, run->err, "sync the folder of", number);
     run->err->outcome = TGS_OUTCOME_NOT_DURABLE;
@@ -231,7 +231,7 @@ static tgs_status write_locked(struct run *run) {
     tgs_status status = refresh(run->db, run->err);
     run->now = host->now_ms();
     if (status == TGS_OK) status = apply_write(run);
-    if (status == TGS_OK && run->no_memory) status = no_memory(run);
+    if (run->no_memory) status = no_memory(run); /* whatever else followed from it */
     if (status == TGS_OK && run->changed) status = save(run);
     /* Throw away what was changed in vain. */
     if (status != TGS_OK && run->changed && run->err->outcome != TGS_OUTCOME_NOT_DURABLE) drop_tree(run->db);
@@ -264,7 +264,7 @@ static tgs_status jsonfile_read(void *self, const tgs_query *query, const tgs_ba
     status = refresh(db, err);
     run.now = host->now_ms();
     if (status == TGS_OK) status = answer_query(&run, query);
-    if (status == TGS_OK && run.no_memory) status = no_memory(&run);
+    if (run.no_memory) status = no_memory(&run);
     pthread_mutex_unlock(&db->mutex);
     run_release(&run);
     return status == TGS_SINK_FULL ? TGS_OK : status;
@@ -286,6 +286,14 @@ static char *join(const char *path, const char *suffix) {
     char *joined = host->alloc(strlen(path) + strlen(suffix) + 1);
     if (joined) strcat(strcpy(joined, path), suffix);
     return joined;
+}
+
+/* The folder of a path, up to its last slash. */
+static char *folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *folder = join(slash ? path : ".", "");
+    if (folder && slash) folder[slash - path + 1] = '\0';
+    return folder;
 }
 
 static tgs_status open_lock(struct jsonfile *db, tgs_error *err) {
@@ -330,6 +338,7 @@ static void jsonfile_close(void *self, int32_t forked) {
     pthread_mutex_destroy(&db->mutex);
     host->release(db->path);
     host->release(db->new_path);
+    host->release(db->folder);
     host->release(db);
 }
 
@@ -342,8 +351,9 @@ static tgs_status jsonfile_open(const tgs_backend_open *open, const tgs_backend_
     pthread_mutex_init(&db->mutex, NULL);
     db->path = join(open->path.ptr, "");
     db->new_path = join(open->path.ptr, ".new");
+    db->folder = folder_of(open->path.ptr);
     tgs_status status = TGS_OK;
-    if (!db->path || !db->new_path) status = host->fail(err, TGS_E_NOMEM, NULL, NULL);
+    if (!db->path || !db->new_path || !db->folder) status = host->fail(err, TGS_E_NOMEM, NULL, NULL);
     if (status == TGS_OK) status = open_file(db, call, err);
     if (status == TGS_OK && db->lock < 0) status = open_lock(db, err);
     if (status != TGS_OK) {

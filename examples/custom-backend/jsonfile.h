@@ -29,7 +29,7 @@
 #include <tgstore/backend.h>
 
 struct jsonfile {
-    char *path, *new_path;
+    char *path, *new_path, *folder;
     int lock;              /* of the file beside it that writers lock */
     pthread_mutex_t mutex; /* guards what follows */
     json_object *tree;     /* what the file held when it was last read or written, or NULL */

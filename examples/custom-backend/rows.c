@@ -38,7 +38,10 @@ const char *run_text(struct run *run, tgs_str text) {
     return copy ? copy : "";
 }
 
-tgs_status no_memory(struct run *run) { return host->fail(run->err, TGS_E_NOMEM, NULL, NULL); }
+tgs_status no_memory(struct run *run) {
+    run->err->index = -1;
+    return host->fail(run->err, TGS_E_NOMEM, NULL, NULL);
+}
 
 void run_release(struct run *run) {
     for (struct memory *block = run->memory, *next; block; block = next) {
