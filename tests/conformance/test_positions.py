@@ -105,6 +105,17 @@ def test_same_user_id_is_no_change(me: Session) -> None:
     assert len(me.list("peer")) == 1 and len(me.list("update_state")) == 2
 
 
+def test_user_id_with_a_condition(me: Session) -> None:
+    """A condition that does not hold skips the row, user_id or not; a changed user_id stays a CONFLICT."""
+    assert not me.put_one(session_data(user_id=1, flags=["if_present"])).applied
+    fill(me)
+    for user_id in (1, 2):
+        assert not me.put_one(session_data(user_id=user_id, flags=["if_absent"])).applied
+    with fails("conflict", index=0):
+        me.put(session_data(user_id=2, flags=["if_present"]))
+    assert me.get_one(session_data())["user_id"] == 1
+
+
 def test_first_user_id_drops_nothing(me: Session) -> None:
     """A user_id where none is stored changes none."""
     me.put(peer("user", 5))

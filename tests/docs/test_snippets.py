@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the documents show works: each fenced block of C, Python or shell is run, unless it says "fragment"."""
+"""What the documents show works: each fenced block of C, Python or shell is run."""
 
 from __future__ import annotations
 

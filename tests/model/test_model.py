@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from operations import operations
 from runner import Runner
 
-EXAMPLES = 150
+EXAMPLES = 250
 URLS = {"sqlite": "sqlite:{tmp}/model.db", "itself": "memory:"}
 
 
