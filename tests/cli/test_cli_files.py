@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run, Tool
+from command import Run, Tool
 
 TELETHON = "telethon/1.45.0-main.session"
 KURIGRAM = "kurigram/2.2.26-main.session"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from api import dedup, kv, peer, session_data
-from conftest import API_HASH, AUTH_KEY, Tool
+from command import API_HASH, AUTH_KEY, Tool
 from records import STORED
 
 # --- looking

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Tool
+from command import Tool
 
 
 def lines(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Tool
+from command import Tool
 
 COMMANDS = ["inspect", "import", "export", "convert", "sessions", "show", "peers", "copy", "stats", "prune", "purge",
             "backup"]  # fmt: skip
