@@ -41,6 +41,11 @@ int misused(const struct cli *cli, const char *format, ...) {
     return WRONG_USAGE;
 }
 
+/* Why a call was given up is no news of the database. */
+static bool of_database(const tgs_error *err) {
+    return err->native[0] && err->code != TGS_E_TIMEOUT && err->code != TGS_E_CANCELLED;
+}
+
 static void hint_for(const tgs_error *err) {
     if (err->code == TGS_E_BUSY || err->code == TGS_E_TIMEOUT) hint("--timeout SECONDS gives it more time");
     if (err->outcome == TGS_OUTCOME_UNKNOWN) hint("it is not known whether the last step was stored");
@@ -54,7 +59,7 @@ int failed(const tgs_error *err, const char *missing) {
     }
     begin_line("tgstore: ");
     print_text(stderr, to_str(err->message), WHOLE_TEXT); /* names in it may have been chosen to confuse */
-    fprintf(stderr, err->native[0] ? " (%s)\n" : "\n", err->native);
+    fprintf(stderr, of_database(err) ? " (%s)\n" : "\n", err->native);
     hint_for(err);
     return FAILED;
 }
