@@ -31,7 +31,11 @@ int open_store(struct cli *cli, const char *url, enum access access, tgs_store *
     tgs_status status = tgs_store_open(to_str(url), &mode, with_mode, store, &cli->call, &err);
     if (status == TGS_E_INVALID && with_mode)
         status = tgs_store_open(to_str(url), NULL, 0, store, &cli->call, &err);
-    return status == TGS_OK ? DONE : failed(&err, "there is no such store");
+    if (status == TGS_OK) return DONE;
+    int exit_status = failed(&err, "there is no such store");
+    if (status == TGS_E_UNAVAILABLE && access != CREATE)
+        hint("check the URL; only import and copy make a store that is not there");
+    return exit_status;
 }
 
 int finish_store(struct cli *cli, tgs_store *store, int status) {

@@ -70,7 +70,8 @@ def test_looking_makes_no_store(tool: Tool, tmp_path: Path) -> None:
     """A mistyped name is an error, not a new and empty database."""
     url = f"sqlite:{tmp_path}/mistyped.db"
     for command in ("sessions", "show", "peers", "stats", "prune"):
-        assert tool(command, url).status == 1
+        run = tool(command, url)
+        assert run.status == 1 and "mistyped.db" in run.err and "check the URL" in run.err
     assert tool("sessions", "env:STORE", STORE=url).status == 1
     assert tool("purge", url, "--session", "x", "--yes").status == 1
     assert tool("backup", url, tmp_path / "backup.db").status == 1
