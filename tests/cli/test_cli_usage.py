@@ -98,6 +98,21 @@ def test_module_that_is_not_there(tool: Tool, tmp_path: Path) -> None:
     assert run.status == 1 and run.err.startswith("tgstore: ")
 
 
+def test_store_of_a_loaded_module(tool: Tool, build: Path, fixtures: Path, tmp_path: Path) -> None:
+    """A back end from outside serves its URLs, found by --load or by TGSTORE_MODULE_PATH."""
+    module = build / "examples" / "custom-backend" / "tgstore-jsonfile.so"
+    url, file = f"jsonfile:{tmp_path}/bot.json", fixtures / "telethon" / "1.45.0-main.session"
+    unknown = tool("import", file, "--to", url)
+    assert unknown.status == 1 and "no back end serves" in unknown.err
+    tool.ok("import", file, "--to", url, "--load", module)
+    peers = tool.ok("peers", url, "--json", "--load", module).json
+    assert len(peers) == tool.ok("inspect", file, "--json").json["peers"]
+    assert tool.ok("peers", url, "--json", TGSTORE_MODULE_PATH=str(module.parent)).json == peers
+    copy = f"sqlite:{tmp_path}/copy.db"
+    tool.ok("copy", url, copy, "--load", module)
+    assert tool.ok("peers", copy, "--json").json == peers
+
+
 def test_unknown_scheme(tool: Tool) -> None:
     run = tool("sessions", "bogus:somewhere")
     assert run.status == 1 and "bogus" in run.err
