@@ -117,10 +117,12 @@ int read_snapshot(struct cli *cli, const char *file, tgs_snapshot **snapshot);
 tgs_call call_for(const struct cli *cli, uint64_t rows);
 tgs_str to_str(const char *text);
 
-/* --- secret.c --- */
+/* --- output.c: secrets on their way out --- */
 
 /* Write the text and a line end to --out or standard output. */
 int write_secret(const struct cli *cli, tgs_str text);
+/* Write a session file of `rows` rows in the format of --format to --out. */
+int write_session_file(const struct cli *cli, const tgs_snapshot *snapshot, uint64_t rows);
 
 /* --- format.c: values for people --- */
 
@@ -192,6 +194,9 @@ void progress_add(uint64_t n);
 void progress_stop(void); /* may be called when there is none */
 
 /* --- cmd_*.c --- */
+
+/* Complain about a session that can't be written in a format, and return the exit status. */
+int not_exported(tgs_status result, const tgs_error *err);
 
 int command_inspect(struct cli *cli);
 int command_import(struct cli *cli);

@@ -3,6 +3,7 @@
 #include "cli.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static void print_notes(FILE *out, const tgs_snapshot *snapshot) {
     for (size_t i = 0; i < tgs_snapshot_note_count(snapshot); i++) {
@@ -134,39 +135,79 @@ int command_import(struct cli *cli) {
 
 /* --- export and convert ------------------------------------------------------------------------- */
 
+static bool to_session_file(const struct cli *cli) {
+    static const char suffix[] = "-sqlite";
+    const char *format = cli->values[OPTION_FORMAT];
+    size_t len = strlen(format), suffix_len = strlen(suffix);
+    return len >= suffix_len && strcmp(format + len - suffix_len, suffix) == 0;
+}
+
+/* A session file is nothing for standard output. */
+static int check_output(const struct cli *cli) {
+    const char *out = cli->values[OPTION_OUT];
+    if (!to_session_file(cli) || (out && strcmp(out, "-") != 0)) return DONE;
+    return misused(cli, "%.40s is a file: give its name with --out FILE", cli->values[OPTION_FORMAT]);
+}
+
+int not_exported(tgs_status result, const tgs_error *err) {
+    int status = failed(err, "the session has no auth key: it is logged out");
+    if (result == TGS_E_INVALID) hint("--set KEY=VALUE gives what the session does not know");
+    if (result == TGS_E_CONFLICT) hint("--force replaces it");
+    return result == TGS_E_UNSUPPORTED ? WRONG_USAGE : status;
+}
+
 static int write_string(const struct cli *cli, const tgs_snapshot *snapshot) {
     tgs_text *text;
     tgs_error err;
     tgs_status result = tgs_snapshot_to_text(snapshot, to_str(cli->values[OPTION_FORMAT]), cli->sets,
                                              cli->n_sets, &text, &err);
-    if (result != TGS_OK) {
-        int status = failed(&err, "the session has no auth key: it is logged out");
-        if (result == TGS_E_INVALID) hint("--set KEY=VALUE gives what the session does not know");
-        return result == TGS_E_UNSUPPORTED ? WRONG_USAGE : status;
-    }
-    print_notes(stderr, snapshot);
+    if (result != TGS_OK) return not_exported(result, &err);
     int status = write_secret(cli, tgs_text_str(text));
     tgs_text_free(text);
     return status;
 }
 
+static int write_snapshot(const struct cli *cli, const tgs_snapshot *snapshot) {
+    print_notes(stderr, snapshot);
+    if (!to_session_file(cli)) return write_string(cli, snapshot);
+    progress_start("Writing", 0);
+    int status = write_session_file(cli, snapshot, snapshot_size(snapshot));
+    progress_stop();
+    return status;
+}
+
 int command_convert(struct cli *cli) {
-    tgs_snapshot *snapshot;
-    int status = read_snapshot(cli, cli->arguments[0], &snapshot);
-    if (status == DONE) status = write_string(cli, snapshot);
+    tgs_snapshot *snapshot = NULL;
+    int status = check_output(cli);
+    if (status == DONE) status = read_snapshot(cli, cli->arguments[0], &snapshot);
+    if (status == DONE) status = write_snapshot(cli, snapshot);
     tgs_snapshot_free(snapshot);
     return status;
+}
+
+/* Only a file has room for peers and update states. */
+static int read_session(struct cli *cli, tgs_store *store, tgs_session *session, tgs_snapshot **snapshot) {
+    uint64_t rows = 0;
+    bool all = to_session_file(cli);
+    int status = all ? count_rows(cli, store, tgs_session_name(session), &rows) : DONE;
+    if (status != DONE) return status;
+    tgs_call call = call_for(cli, rows);
+    tgs_error err;
+    if (all) progress_start("Reading", 0);
+    tgs_status result = tgs_snapshot_from_session(session, all, snapshot, &call, &err);
+    progress_stop();
+    return result == TGS_OK ? DONE : failed(&err, "there is no such session, or it has no account");
 }
 
 static int export_session(struct cli *cli, tgs_store *store, tgs_session *session) {
-    (void)store;
     tgs_snapshot *snapshot = NULL;
-    tgs_error err;
-    tgs_status result = tgs_snapshot_from_session(session, 0, &snapshot, &cli->call, &err);
-    int status = result == TGS_OK ? write_string(cli, snapshot)
-                                  : failed(&err, "there is no such session, or it has no account");
+    int status = read_session(cli, store, session, &snapshot);
+    if (status == DONE) status = write_snapshot(cli, snapshot);
     tgs_snapshot_free(snapshot);
     return status;
 }
 
-int command_export(struct cli *cli) { return with_session(cli, export_session); }
+int command_export(struct cli *cli) {
+    int status = check_output(cli);
+    return status == DONE ? with_session(cli, export_session) : status;
+}

@@ -38,11 +38,14 @@ static const struct command commands[] = {
     {
         .name = "export",
         .synopsis = "export URL [--session NAME] --format FORMAT [--set KEY=VALUE] [--out FILE] [--force]",
-        .summary = "write a session as a session string",
-        .help = "Writes the session string with which another client logs in as the account. This\n"
-                "is the key to the account: keep it like a password. With --out it goes to a new\n"
-                "file that only you can read. --session may be left out if there is one session.",
+        .summary = "write a session as a session string or file",
+        .help = "Writes the session string or file with which another client logs in as the account.\n"
+                "This is the key to the account: keep it like a password. With --out it goes to a\n"
+                "new file that only you can read. A string has room for the account and its key\n"
+                "only; a session file takes the update states too, and the peers whose access hash\n"
+                "is known. --session may be left out if there is one session.",
         .examples = "  tgstore export sqlite:bot.db --format telethon --out string.txt\n"
+                    "  tgstore export sqlite:bot.db -f telethon-sqlite --out my.session\n"
                     "  tgstore export sqlite:bot.db -s main -f kurigram --set api_id=12345",
         .n_arguments = 1,
         .options =
@@ -53,10 +56,12 @@ static const struct command commands[] = {
     {
         .name = "convert",
         .synopsis = "convert FILE|- --format FORMAT [--set KEY=VALUE] [--out FILE] [--force]",
-        .summary = "turn a session string or file into a string of another client",
+        .summary = "turn a session string or file into one of another client",
         .help = "The same as import and export, without a store in between. Only the account and\n"
-                "its auth key fit into a string: for the peers, import the file into a store.",
+                "its auth key fit into a string; from a session file to another the peers and\n"
+                "update states go along.",
         .examples = "  tgstore convert telethon.session --format pyrogram --set api_id=12345 --set is_bot=0\n"
+                    "  tgstore convert pyrogram.session -f telethon-sqlite -o telethon.session\n"
                     "  tgstore convert - --format telethon --out new.txt < old.txt",
         .n_arguments = 1,
         .options = BIT(OPTION_FORMAT) | BIT(OPTION_SET) | BIT(OPTION_OUT) | BIT(OPTION_FORCE),

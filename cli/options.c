@@ -21,15 +21,16 @@ static const struct {
                                 "let another account take the session over; the peers\n"
                                 "and update states of the old one are deleted"},
     [OPTION_FORMAT] = {"format", "FORMAT", 0, 'f',
-                       "telethon, pyrogram, pyrogram-old-64, pyrogram-old-32,\n"
-                       "kurigram, mtgo or mtgo-2"},
+                       "of a string: telethon, pyrogram, pyrogram-old-64,\n"
+                       "pyrogram-old-32, kurigram, mtgo or mtgo-2; of a session\n"
+                       "file: telethon-sqlite, pyrogram-sqlite, kurigram-sqlite"},
     [OPTION_SET] = {"set", "KEY=VALUE", 0, 0,
                     "a value that the format needs and the session lacks:\n"
                     "api_id, user_id, is_bot, test_mode, dc, address, port;\n"
                     "may be repeated"},
     [OPTION_OUT] = {"out", "FILE", 0, 'o',
                     "write to a new file, readable by you only, instead of\n"
-                    "standard output"},
+                    "standard output; session files need it"},
     [OPTION_FORCE] = {"force", NULL, 0, 0, "with --out: replace the file if it exists"},
     [OPTION_KIND] = {"kind", "KIND", 0, 'k', "only of this kind: user, chat or channel"},
     [OPTION_FIND] = {"find", "WHAT", 0, 0,

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import stat
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,15 @@ def session_file(fixtures: Path, tmp_path: Path) -> Any:
 def shows_no_key(run: Run, key: bytes) -> None:
     for form in (key.hex(), base64.b64encode(key).decode()[:64], base64.urlsafe_b64encode(key).decode()[:64]):
         assert form.lower() not in (run.out + run.err).lower()
+
+
+def tables(file: Path) -> dict[str, list[Any]]:
+    """The rows of a session file, as the client sees them."""
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        names = [
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
+        return {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in names}
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -219,3 +230,139 @@ def test_secrets_on_a_terminal_come_with_a_warning(tool: Tool, store: str) -> No
     with tool.terminal("export", store, "-s", "main", "-f", "telethon", out=True) as terminal:
         status, text = terminal.end()
     assert status == 0 and "key to the account" in text
+
+
+# --- session files
+
+
+def stored(open_store: Any, url: str, name: str = "") -> dict[str, list[Any]]:
+    """All that a session file can bring into a session."""
+    with open_store(url) as opened:
+        session = opened.session(name)
+        return {
+            record: session.list(record) for record in ("session", "dc_auth", "peer", "update_state", "kv")
+        }
+
+
+@pytest.mark.parametrize(("name", "format"), [(TELETHON, "telethon-sqlite"), (KURIGRAM, "kurigram-sqlite")])
+def test_file_through_a_store_and_back(
+    tool: Tool, session_file: Any, open_store: Any, tmp_path: Path, name: str, format: str
+) -> None:
+    """What is exported says the same as what was imported: peers, update states, values without a record."""
+    file, first, second = session_file(name), f"sqlite:{tmp_path}/1.db", f"sqlite:{tmp_path}/2.db"
+    out = tmp_path / "out.session"
+    tool.ok("import", file, "--to", first)
+    assert tool.ok("export", first, "--format", format, "--out", out).out == ""
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    tool.ok("import", out, "--to", second)
+    before = stored(open_store, first)
+    assert stored(open_store, second) == before
+    assert len(before["peer"]) > 20 and len(before["update_state"]) > 1
+
+
+def test_values_that_only_telethon_has(tool: Tool, session_file: Any, tmp_path: Path) -> None:
+    """Files that were sent come back in the file, and so does the account's own row, number 0."""
+    file, url, out = session_file(TELETHON), f"sqlite:{tmp_path}/new.db", tmp_path / "out.session"
+    tool.ok("import", file, "--to", url)
+    tool.ok("export", url, "--format", "telethon-sqlite", "--out", out)
+    before, after = tables(file), tables(out)
+    assert after["sent_files"] == before["sent_files"] != []
+    assert [row[:2] for row in after["entities"]] == [row[:2] for row in before["entities"]]
+
+
+def test_takeout_stays_in_the_store(
+    tool: Tool, session_file: Any, open_store: Any, manifest: dict[str, Any], tmp_path: Path
+) -> None:
+    """A file with a takeout id is one that Telethon 1.43 and 1.44 can't open: only the store keeps it."""
+    name, url, out = "telethon/1.45.0-takeout-tmpkey.session", f"sqlite:{tmp_path}/new.db", tmp_path / "out"
+    tool.ok("import", session_file(name), "--to", url)
+    before = stored(open_store, url)
+    tool.ok("export", url, "--format", "telethon-sqlite", "--out", out)
+    assert [row[4] for row in tables(out)["sessions"]] == [None]
+    tool.ok("import", out, "--to", url)
+    assert stored(open_store, url) == before
+    takeout = str(manifest[name]["session"]["takeout_id"]).encode()
+    assert takeout in [row["value"] for row in before["kv"] if row["key"] == "takeout_id"]
+
+
+def test_convert_a_file_for_another_library(
+    tool: Tool, session_file: Any, open_store: Any, tmp_path: Path
+) -> None:
+    file, out = session_file(TELETHON), tmp_path / "out.session"
+    arguments = ["convert", file, "--format", "kurigram-sqlite", "--out", out]
+    run = tool(*arguments)
+    assert run.status == 1 and "needs is_bot" in run.err and "--set" in run.err and not out.exists()
+    tool.ok(*arguments, "--set", "api_id=12345", "--set", "is_bot=0")
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert tool.ok("inspect", out, "--json").json["session"]["api_id"] == 12345
+    urls = [f"sqlite:{tmp_path}/{each}.db" for each in ("before", "after")]
+    for source, url in zip((file, out), urls):
+        tool.ok("import", source, "--to", url)
+    before, after = (
+        {(row["kind"], row["id"]): row["access_hash"] for row in tool.ok("peers", url, "--json").json
+         if "access_hash" in row}
+        for url in urls
+    )  # fmt: skip
+    assert after == before and len(after) > 20
+
+
+def test_string_becomes_a_file(tool: Tool, strings: Any, tmp_path: Path) -> None:
+    given, out = strings["telethon", "main"], tmp_path / "out.session"
+    tool.ok("convert", "-", "-f", "telethon-sqlite", "-o", out, stdin=given["string"].encode())
+    assert tool.ok("convert", out, "-f", "telethon").out == given["string"] + "\n"
+
+
+@pytest.mark.parametrize("out", [[], ["--out", "-"]])
+def test_file_needs_a_name(tool: Tool, store: str, session_file: Any, out: list[str]) -> None:
+    for command in (["export", store, "--session", "main"], ["convert", session_file(TELETHON)]):
+        run = tool(*command, "--format", "telethon-sqlite", *out)
+        assert (run.status, run.out) == (2, "")
+        assert "telethon-sqlite is a file" in run.err and "--out FILE" in run.err
+
+
+def test_file_format_that_is_none(tool: Tool, store: str, tmp_path: Path) -> None:
+    out = tmp_path / "out.session"
+    run = tool("export", store, "--session", "main", "--format", "bogus-sqlite", "--out", out)
+    assert run.status == 2 and "kurigram-sqlite" in run.err and not out.exists()
+
+
+def test_file_over_another_only_by_force(tool: Tool, session_file: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    out = folder / "out.session"
+    out.write_text("precious")
+    out.chmod(0o644)
+    arguments = ["convert", session_file(TELETHON), "--format", "telethon-sqlite", "--out", out]
+    refused = tool(*arguments)
+    assert refused.status == 1 and "out.session exists" in refused.err and "--force" in refused.err
+    assert out.read_text() == "precious"
+    tool.ok(*arguments, "--force")
+    assert tool.ok("inspect", out, "--json").json["format"] == "telethon-sqlite"
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert list(folder.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_file_that_can_not_be_written_leaves_nothing(
+    tool: Tool, session_file: Any, tmp_path: Path, force: list[str]
+) -> None:
+    folder = tmp_path / "folder"
+    (folder / "taken").mkdir(parents=True)
+    arguments = ["convert", session_file(TELETHON), "--format", "telethon-sqlite", *force, "--out"]
+    for out in (folder / "none" / "out", folder / "taken"):
+        run = tool(*arguments, out)
+        assert run.status == 1 and f"/{out.name}" in run.err
+    lacking = tool(*arguments, folder / "out", "--format", "kurigram-sqlite")
+    assert lacking.status == 1 and "--set" in lacking.err
+    assert list(folder.iterdir()) == [folder / "taken"]
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-journal"])
+def test_file_does_not_fall_heir_to_another(
+    tool: Tool, session_file: Any, tmp_path: Path, suffix: str
+) -> None:
+    """SQLite would play a log of another file of that name into the new one."""
+    out, left = tmp_path / "out.session", tmp_path / f"out.session{suffix}"
+    left.write_bytes(b"rows of another file")
+    run = tool("convert", session_file(TELETHON), "-f", "telethon-sqlite", "-o", out, "--force")
+    assert run.status == 1 and str(left) in run.err and not out.exists()

@@ -24,6 +24,8 @@ def lines(text: str) -> list[str]:
         (["import", "{file}", "--to", "{new}"], "Importing"),
         (["prune", "{store}"], "Removing"),
         (["purge", "{store}", "--session", "main", "--yes"], "Deleting"),
+        (["export", "{store}", "-s", "main", "-f", "telethon-sqlite", "-o", "{path}"], "Reading"),
+        (["convert", "{file}", "-f", "telethon-sqlite", "-o", "{path}"], "Writing"),
         (["backup", "{store}", "{path}"], "Backing up"),
     ],
 )
