@@ -5,14 +5,14 @@
 /*
  * What a database has to do to keep a tgstore.
  *
- * A back end is one file that exports one function, tgs_backend_entry.  It gets
+ * A back end exports one function, tgs_backend_entry.  It gets
  * writes as lists of operations that say exactly what becomes of each field, and
  * reads as queries; it carries them out and decides nothing else.  All checking
  * of arguments, normalising of names, defaults and rules has been done by the
  * core before.
  *
  * To add one: read capi/include/tgstore.h, then this file, then
- * backends/memory.c, the shortest complete back end, then
+ * backends/memory.c and what it includes, the shortest complete back end, then
  * examples/custom-backend/, one that lives outside the tree and is loaded at
  * run time; and hold it against tests/conformance/ (docs/backends.md).
  *
