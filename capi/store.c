@@ -85,8 +85,12 @@ void store_release(tgs_store *store) {
     free(store);
 }
 
-/* A back end failed: say which, and give a message if it gave none. */
-static tgs_status blame(tgs_error *err, tgs_status status, const tgs_backend *backend) {
+/* What a back end answered; if it failed, say which it was, and give a message if it gave none. */
+static tgs_status finish_answer(tgs_error *err, tgs_status status, const tgs_backend *backend) {
+    if (status == TGS_OK) { /* what was retried and went well in the end is no failure of the call */
+        if (err->code != TGS_OK) error_clear(err);
+        return TGS_OK;
+    }
     if (!err->code) error_set_native(err, status, NULL, NULL);
     snprintf(err->backend, sizeof err->backend, "%s", backend->name);
     return status;
@@ -102,7 +106,7 @@ static tgs_status open_backend(tgs_store *store, const struct url *url, const st
                              .options = url->options,
                              .n_options = url->n_options};
     status = store->backend->open(&open, &limits->backend, &store->self, &store->capabilities, err);
-    return status == TGS_OK ? TGS_OK : blame(err, status, store->backend);
+    return finish_answer(err, status, store->backend);
 }
 
 TGS_API tgs_status tgs_store_open(tgs_str url_text, const tgs_option *options, size_t n_options, tgs_store **out,
@@ -220,7 +224,7 @@ tgs_status store_read(struct entry *entry, tgs_query *query, tgs_sink *sink) {
     tgs_store *store = entry->store;
     query->size = sizeof *query;
     tgs_status status = store->backend->read(store->self, query, &entry->limits.backend, sink, entry->err);
-    return status == TGS_OK ? TGS_OK : blame(entry->err, status, store->backend);
+    return finish_answer(entry->err, status, store->backend);
 }
 
 tgs_status store_read_rows(struct entry *entry, tgs_query *query, int32_t record, size_t limit, tgs_rows **out) {
@@ -247,7 +251,7 @@ tgs_status store_write(struct entry *entry, const tgs_session *session, const tg
                        .n_ops = n_ops,
                        .stride = sizeof *ops};
     tgs_status status = store->backend->write(store->self, &write, &entry->limits.backend, sink, entry->err);
-    return status == TGS_OK ? TGS_OK : blame(entry->err, status, store->backend);
+    return finish_answer(entry->err, status, store->backend);
 }
 
 tgs_status store_write_one(struct entry *entry, const tgs_session *session, const tgs_op *op, tgs_sink *sink) {
@@ -265,7 +269,7 @@ static tgs_status call_simple(tgs_store *store, size_t offset, const tgs_call *c
     simple_call function;
     memcpy(&function, (const char *)store->backend + offset, sizeof function);
     if (function) status = function(store->self, &entry.limits.backend, entry.err);
-    if (status != TGS_OK) blame(entry.err, status, store->backend);
+    if (status != TGS_OK) finish_answer(entry.err, status, store->backend);
     entry_leave(&entry);
     return status;
 }
@@ -288,7 +292,7 @@ TGS_API tgs_status tgs_backup(tgs_store *store, tgs_str path, const tgs_call *ca
                            store->backend->name);
     else if (status == TGS_OK)
         status = store->backend->backup(store->self, path, &entry.limits.backend, entry.err);
-    if (status != TGS_OK) blame(entry.err, status, store->backend);
+    if (status != TGS_OK) finish_answer(entry.err, status, store->backend);
     entry_leave(&entry);
     return status;
 }
