@@ -130,10 +130,10 @@ static tgs_status claim_item(struct step *step, const tgs_op *op, struct row *ro
     tgs_status status = memory_store(step, queue_of(step), row, &item);
     if (status != TGS_OK) return status;
     status = memory_host->row(step->sink, slot, &item);
-    return status < 0 ? memory_host->fail(step->err, status, NULL, NULL) : TGS_OK;
+    return status < 0 ? memory_host->fail(step->err, status, NULL, NULL) : status;
 }
 
-tgs_status memory_claim(struct step *step, const tgs_op *op) {
+static tgs_status claim_all(struct step *step, const tgs_op *op) {
     tgs_status status = collect_lost(step, op);
     if (status == TGS_OK && op->lane.len) { /* a lane has one claimable item at most */
         struct row *head = lane_head(queue_of(step), op->lane);
@@ -147,6 +147,11 @@ tgs_status memory_claim(struct step *step, const tgs_op *op) {
         status = claim_item(step, op, row, slot);
     }
     return status;
+}
+
+tgs_status memory_claim(struct step *step, const tgs_op *op) {
+    tgs_status status = claim_all(step, op);
+    return status == TGS_SINK_FULL ? TGS_OK : status;
 }
 
 /* --- settle ------------------------------------------------------------------------------------ */

@@ -98,7 +98,7 @@ tgs_status queue_claim(struct task *task, const tgs_op *op) {
     tgs_status status = task->session_id ? bury(task, op) : TGS_OK;
     if (status == TGS_OK) status = find_claimable(task, op, sequences, &count);
     for (size_t i = 0; status == TGS_OK && i < count; i++) status = claim_one(task, op, sequences[i], i);
-    return status;
+    return status == TGS_SINK_FULL ? TGS_OK : status;
 }
 
 /* --- settling --------------------------------------------------------------------------------------------

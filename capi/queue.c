@@ -19,7 +19,7 @@ TGS_API tgs_status tgs_queue_claim(tgs_session *session, tgs_str owner, tgs_str 
     if (status != TGS_OK) return status;
     status = out ? check_claim(owner, lane, lease_ms, limit, entry.err)
                  : error_set(entry.err, TGS_E_INVALID, "out is NULL");
-    tgs_sink sink = {0};
+    tgs_sink sink = {.budget = TGS_MAX_BATCH_BYTES};
     if (status == TGS_OK && !(sink.rows = rows_new(TGS_RECORD_QUEUE_ITEM, limit < 64 ? limit : 64)))
         status = error_nomem(entry.err);
     if (status == TGS_OK) {

@@ -66,7 +66,11 @@ tgs_status sink_row(tgs_sink *sink, size_t slot, const void *row) {
         if (status != TGS_OK) return status;
         row = &copy;
     }
-    if (!sink->slots) return rows_append(sink->rows, row, NULL);
+    if (!sink->slots) {
+        tgs_status status = rows_append(sink->rows, row, NULL);
+        bool spent = sink->budget && rows_payload(sink->rows) >= sink->budget;
+        return status == TGS_OK && spent ? TGS_SINK_FULL : status;
+    }
     if (slot >= tgs_rows_count(sink->rows)) return TGS_E_INVALID;
     return rows_replace(sink->rows, slot, row, NULL);
 }

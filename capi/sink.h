@@ -14,6 +14,7 @@ struct tgs_sink {
     tgs_rows *rows;      /* NULL: a write that gives none */
     bool slots;          /* rows have their places (GET), else they are appended */
     size_t limit;        /* rows of a page; one more only tells that there is more.  0: no limit */
+    size_t budget;       /* bytes of texts and blobs after which no more rows are wanted.  0: no limit */
     tgs_result *results; /* n_results of them, by the index of the operation; NULL: not asked for */
     size_t n_results;
     tgs_result last;     /* the last result given, for operations that stand alone */

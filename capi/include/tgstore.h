@@ -857,7 +857,8 @@ TGS_API tgs_status tgs_peers_by_phone(tgs_session *session, const tgs_str *phone
  *  In:   owner     who takes them, for people to read
  *        lane      only of this lane; ptr NULL: of any or none
  *        lease_ms  how long until others may claim them, > 0
- *        limit     1 to TGS_MAX_ROWS items
+ *        limit     1 to TGS_MAX_ROWS items; they are fewer once what they hold has
+ *                  reached TGS_MAX_BATCH_BYTES
  *  Out:  out       the claimed items, each with its token; none is not an error.
  *                  Free with tgs_rows_free */
 TGS_API tgs_status tgs_queue_claim(tgs_session *session, tgs_str owner, tgs_str lane, int64_t lease_ms, size_t limit,

@@ -94,7 +94,7 @@ tgs_status claim(struct run *run, const tgs_op *op) {
     for (size_t i = 0; status == TGS_OK && i < n && slot < op->limit; i++)
         if (is_claimable(run, op, heads, items[i])) status = claim_item(run, op, items[i], slot++);
     json_object_put(heads);
-    return status;
+    return status == TGS_SINK_FULL ? TGS_OK : status;
 }
 
 /* --- settle ----------------------------------------------------------------------------------- */

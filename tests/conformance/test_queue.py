@@ -49,6 +49,15 @@ def test_claim_of_nothing(me: Session) -> None:
     assert me.claim() == []
 
 
+def test_a_claim_ends_when_its_items_hold_enough(me: Session) -> None:
+    """They are fewer once what they hold has reached TGS_MAX_BATCH_BYTES."""
+    for id in "abcd":
+        me.put(item(id, payload=b"p" * (3 << 20)))
+    assert ids(me.claim(limit=10)) == ["a", "b", "c"]
+    assert state(me, "d") == "ready"
+    assert ids(me.claim(limit=10)) == ["d"]
+
+
 def test_claim_by_due_time_then_sequence(me: Session) -> None:
     """Items are claimed by due time, then enqueue sequence."""
     me.put(item("c", due=3), item("a", due=1), item("b2", due=2), item("b1", due=2))

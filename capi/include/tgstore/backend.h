@@ -133,6 +133,7 @@ typedef struct tgs_backend_call {
  * A LEASED item whose lease ran out and whose attempts >= max_attempts does not count:
  * it becomes DEAD (expires = now + dead_ttl_ms) with last_error left as it is, or
  * "the lease ran out" if there is none.  Items that wait in a lane must cost nothing.
+ * When host->row returns TGS_SINK_FULL, the item counts and no more are claimed.
  *
  * SETTLE.  `action` = TGS_SETTLE_*; row has id and token.  All but REVIVE: CONFLICT with
  * err->index = op->index if the item is not LEASED with that token (a lease that
