@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the documents show works: each fenced block of C, Python or shell is run."""
+"""What the documents show works: each fenced block of C, Python or shell is run, unless it says "fragment"."""
 
 from __future__ import annotations
 
