@@ -416,15 +416,12 @@ WHERE session_id = :session_id AND chat_id = :chat_id AND user_id = :user_id AND
   AND business_connection = :business_connection AND name_space = :name_space;
 
 -- name: DeleteConversations :execrows
-DELETE FROM conversation
-WHERE session_id = :session_id AND (chat_id, user_id, thread_id, business_connection, name_space) IN
-    (SELECT chat_id, user_id, thread_id, business_connection, name_space FROM conversation
-     WHERE session_id = :session_id LIMIT :limit);
+DELETE FROM conversation WHERE rowid IN
+    (SELECT rowid FROM conversation WHERE session_id = :session_id LIMIT :limit);
 
 -- name: PruneConversation :execrows
-DELETE FROM conversation
-WHERE (session_id, chat_id, user_id, thread_id, business_connection, name_space) IN
-    (SELECT session_id, chat_id, user_id, thread_id, business_connection, name_space FROM conversation
+DELETE FROM conversation WHERE rowid IN
+    (SELECT rowid FROM conversation
      WHERE session_id IN (SELECT session_id FROM session) AND expires > 0 AND expires <= :now LIMIT :limit);
 
 -- ---- kv ---------------------------------------------------------------------------------------

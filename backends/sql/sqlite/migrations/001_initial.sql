@@ -4,7 +4,8 @@
 -- milliseconds, 0 is never.  Secrets are blobs that begin with an envelope byte.
 --
 -- Rows are kept in the order of their key without a rowid, so that a look-up descends one tree only,
--- except where large values would blow that tree up.
+-- except where large values would blow that tree up (with values of 1 KB a put to kv took five times as
+-- long).
 
 -- The last number given out: session ids, versions, tokens and sequences.  It never goes back.
 CREATE TABLE counter (value INTEGER NOT NULL) STRICT;
@@ -166,7 +167,7 @@ CREATE TABLE conversation (
     version INTEGER,
     expires INTEGER,
     PRIMARY KEY (session_id, chat_id, user_id, thread_id, business_connection, name_space)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX conversation_expires ON conversation
     (session_id, expires, chat_id, user_id, thread_id, business_connection, name_space) WHERE expires > 0;
 
