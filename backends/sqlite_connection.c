@@ -142,7 +142,8 @@ static tgs_status classify(struct connection *connection, int code, const char *
     return status;
 }
 
-static const char *remedy(tgs_status status) {
+static const char *remedy(tgs_status status, int code) {
+    if ((code & 0xff) == SQLITE_NOTADB) return "not a database, or an encrypted one; give another file";
     switch (status) {
     case TGS_E_BUSY:
         return "another program holds the lock; try again or give more time";
@@ -166,7 +167,7 @@ tgs_status connection_fail(struct connection *connection, int code, tgs_error *e
     tgs_status status = classify(connection, code, &native);
     if (status == TGS_E_NOMEM || status == TGS_E_TIMEOUT || status == TGS_E_CANCELLED)
         return sqlite_host->fail(err, status, native, NULL);
-    const char *advice = remedy(status);
+    const char *advice = remedy(status, code);
     char message[sizeof err->message];
     if (advice)
         snprintf(message, sizeof message, "%s: %s (code %d)", store_name(connection->store), advice, code);

@@ -25,7 +25,7 @@ static tgs_status from_environment(struct arena *arena, tgs_str name, tgs_str *t
     if (!arena_text(arena, name, &copy)) return error_nomem(err);
     const char *value = getenv(copy.ptr);
     if (!value)
-        return error_set(err, TGS_E_INVALID, "the environment variable %.64s is not set", copy.ptr);
+        return error_set(err, TGS_E_INVALID, "the environment variable \"%.64s\" is not set", copy.ptr);
     *text = trimmed((tgs_str){value, strlen(value)});
     return TGS_OK;
 }
@@ -39,15 +39,16 @@ static tgs_status from_file(struct arena *arena, tgs_str name, tgs_str *text, tg
     size_t len = fread(content, 1, MAX_URL_BYTES, file);
     bool failed = ferror(file) != 0;
     fclose(file);
-    if (failed) return error_set(err, TGS_E_UNAVAILABLE, "can't read %.100s", path.ptr);
-    if (len == MAX_URL_BYTES) return error_set(err, TGS_E_TOO_LARGE, "%.100s is too long for a URL", path.ptr);
+    if (failed) return error_set(err, TGS_E_UNAVAILABLE, "can't read %.100s; it must be a file", path.ptr);
+    if (len == MAX_URL_BYTES)
+        return error_set(err, TGS_E_TOO_LARGE, "%.100s is too long for a URL", path.ptr);
     *text = trimmed((tgs_str){content, len});
     return TGS_OK;
 }
 
 static tgs_status resolve(struct arena *arena, tgs_str *text, tgs_error *err) {
     tgs_status status = TGS_OK;
-    if (text->len > 4 && memcmp(text->ptr, "env:", 4) == 0)
+    if (text->len >= 4 && memcmp(text->ptr, "env:", 4) == 0)
         status = from_environment(arena, (tgs_str){text->ptr + 4, text->len - 4}, text, err);
     else if (text->len > 1 && text->ptr[0] == '@')
         status = from_file(arena, (tgs_str){text->ptr + 1, text->len - 1}, text, err);
@@ -75,13 +76,15 @@ static tgs_status decode(struct arena *arena, tgs_str from, tgs_str *to, tgs_err
         }
         int high = i + 2 < from.len ? hex_value(from.ptr[i + 1]) : -1;
         int low = i + 2 < from.len ? hex_value(from.ptr[i + 2]) : -1;
-        if (high < 0 || low < 0) return error_set(err, TGS_E_INVALID, "the URL has a %% that no two hex digits follow");
+        if (high < 0 || low < 0)
+            return error_set(err, TGS_E_INVALID, "the URL has a %% that no two hex digits follow");
         out[len++] = (char)(high * 16 + low);
         i += 2;
     }
     out[len] = '\0';
     *to = (tgs_str){out, len};
-    if (!text_valid(*to)) return error_set(err, TGS_E_INVALID, "the URL decodes to what is not UTF-8 without NUL");
+    if (!text_valid(*to))
+        return error_set(err, TGS_E_INVALID, "the URL decodes to what is not UTF-8 without NUL");
     return TGS_OK;
 }
 
@@ -110,7 +113,8 @@ static tgs_status parse_parameters(struct url *url, tgs_str query, tgs_error *er
         tgs_str value = cut(&query, '&');
         if (!value.len) continue;
         tgs_str key = cut(&value, '=');
-        if (!value.ptr) return error_set(err, TGS_E_INVALID, "a parameter of the URL has no value; write key=value");
+        if (!value.ptr)
+            return error_set(err, TGS_E_INVALID, "a parameter of the URL has no value; write key=value");
         tgs_option *option = &url->options[url->n_options];
         tgs_status status = decode(&url->arena, key, &option->key, err);
         if (status == TGS_OK) status = decode(&url->arena, value, &option->value, err);
@@ -148,7 +152,8 @@ static tgs_status take_apart(struct url *url, tgs_str text, const tgs_option *op
     tgs_str rest = text;
     tgs_str scheme = cut(&rest, ':');
     if (!rest.ptr || !scheme_valid(scheme))
-        return error_set(err, TGS_E_INVALID, "that is not a store's URL; write for example sqlite:bot.db or memory:");
+        return error_set(err, TGS_E_INVALID,
+                         "that is not a store's URL; write for example sqlite:bot.db or memory:");
     tgs_str target = cut(&rest, '?');
     size_t room = count_parameters(rest) + n_options;
     url->options = arena_alloc(&url->arena, (room + 1) * sizeof *url->options);
@@ -161,7 +166,8 @@ static tgs_status take_apart(struct url *url, tgs_str text, const tgs_option *op
     return status;
 }
 
-tgs_status url_parse(struct url *url, tgs_str text, const tgs_option *options, size_t n_options, tgs_error *err) {
+tgs_status url_parse(struct url *url, tgs_str text, const tgs_option *options, size_t n_options,
+                     tgs_error *err) {
     *url = (struct url){.arena = {.secret = true}};
     tgs_status status = check_text(text, MAX_URL_BYTES, "the URL", err);
     if (status == TGS_OK) status = resolve(&url->arena, &text, err);

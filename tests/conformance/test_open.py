@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import random
 import stat
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,9 @@ def test_url_from_the_environment(backend: Any) -> None:
     """ "env:NAME" takes the URL from an environment variable."""
     driver = backend.spawn(env={"TGSTORE_TEST_URL": backend.url})
     assert backend.open("env:TGSTORE_TEST_URL", driver=driver).backend == backend.kind.name
-    with fails("invalid", says=["TGSTORE_TEST_NOTHING"]):
-        backend.open("env:TGSTORE_TEST_NOTHING", driver=driver)
+    for name in ("TGSTORE_TEST_NOTHING", ""):
+        with fails("invalid", says=[name, "not set"]):
+            backend.open(f"env:{name}", driver=driver)
 
 
 @pytest.mark.needs("durable")
@@ -150,14 +152,29 @@ def test_folder_is_not_there(backend: Any) -> None:
 @files
 @pytest.mark.parametrize(
     "content",
-    [b"hello, world", b"\0" * 4096, b"SQLite format 3\0" + b"\xff" * 4080],
-    ids=["text", "zeros", "broken"],
+    [b"hello, world", b"\0" * 4096, b"SQLite format 3\0" + b"\xff" * 4080, random.Random(1).randbytes(8192)],
+    ids=["text", "zeros", "broken", "encrypted"],
 )
 def test_file_is_not_ours(backend: Any, content: bytes) -> None:
     """CORRUPT (not a database, or not one of ours); the file is left as it is."""
     backend.path.write_bytes(content)
-    with fails("corrupt"):
+    with fails("corrupt", says=[backend.path.name]):
         backend.open()
+    assert backend.path.read_bytes() == content
+
+
+@files
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.9])
+def test_file_that_is_cut_off(backend: Any, share: float) -> None:
+    """CORRUPT (stored data can't be decoded), never an empty store; the file is left as it is."""
+    store = backend.open()
+    store.session().put(*(peer("user", n, first_name="x" * 100) for n in range(1000)))
+    store.close()
+    content = backend.path.read_bytes()
+    content = content[: int(len(content) * share)]
+    backend.path.write_bytes(content)
+    with fails("corrupt", says=[backend.path.name]):
+        backend.open().session().list("peer")
     assert backend.path.read_bytes() == content
 
 
