@@ -165,17 +165,25 @@ static tgs_status fill_chunk(struct op_list *list, const struct addition *all, s
         struct addition one = *all;
         one.rows = (const char *)all->rows + i * all->stride;
         one.count = 1;
+        list->first = i;
         tgs_status status = add(list, &one, err);
         if (status == TGS_E_TOO_LARGE && list->count) { /* it begins the next chunk */
             error_clear(err);
             return TGS_OK;
         }
-        if (status != TGS_OK) {
-            err->index = (int64_t)i;
-            return status;
-        }
+        if (status != TGS_OK) return status;
     }
     return TGS_OK;
+}
+
+static tgs_status store_chunk(struct entry *entry, const tgs_session *session, const struct op_list *list,
+                              uint64_t *done) {
+    tgs_status status = commit(entry, session, list, NULL);
+    if (status == TGS_OK)
+        *done += list->count;
+    else if (entry->err->index >= 0) /* counted from the first row of all */
+        entry->err->index += (int64_t)*done;
+    return status;
 }
 
 static tgs_status load(struct entry *entry, tgs_session *session, const struct addition *all, uint64_t *done) {
@@ -187,11 +195,7 @@ static tgs_status load(struct entry *entry, tgs_session *session, const struct a
         status = limits_check(&entry->limits.backend);
         if (status != TGS_OK) error_set_native(entry->err, status, NULL, NULL);
         if (status == TGS_OK) status = fill_chunk(&list, all, *done, entry->err);
-        if (status == TGS_OK) status = commit(entry, session, &list, NULL);
-        if (status == TGS_OK)
-            *done += list.count;
-        else if (entry->err->index >= 0 && entry->err->index < (int64_t)list.count)
-            entry->err->index += (int64_t)*done;
+        if (status == TGS_OK) status = store_chunk(entry, session, &list, done);
     }
     op_list_free(&list);
     return status;

@@ -32,7 +32,7 @@ tgs_status check_limit(size_t limit, tgs_error *err) {
 
 tgs_status check_input(struct input *input, int32_t record, const void *rows, size_t count, size_t stride, size_t max,
                        tgs_error *err) {
-    *input = (struct input){record_stored(record), record, rows, count, stride};
+    *input = (struct input){record_stored(record), record, rows, count, stride, 0};
     if (!input->record)
         return error_set(err, TGS_E_INVALID, "%" PRId32 " is not a record; use TGS_RECORD_SESSION to _KV", record);
     if (!count) return TGS_OK;
@@ -52,9 +52,15 @@ struct fault {
     tgs_error *err;
 };
 
+static tgs_status row_fault(const struct fault *at, tgs_status code, const char *what) {
+    size_t number = at->input->first + at->index;
+    return error_set_row(at->err, code, number, "%s row %zu: %s", at->input->record->name, number, what);
+}
+
 static tgs_status fault(const struct fault *at, tgs_status code, const tgs_field *field, const char *what) {
-    return error_set_row(at->err, code, at->index, "%s row %zu: %s %s", at->input->record->name, at->index,
-                         field->name, what);
+    size_t number = at->input->first + at->index;
+    return error_set_row(at->err, code, number, "%s row %zu: %s %s", at->input->record->name, number, field->name,
+                         what);
 }
 
 static tgs_status check_i32(const struct fault *at, const tgs_field *field, int32_t value, bool any_kind) {
@@ -126,25 +132,21 @@ static tgs_status copy_known(const struct fault *at, union stored_row *row) {
                  all_zero((const char *)row + record->reserved_offset, sizeof(uint64_t[4])) &&
                  (!record->reserved0_offset || all_zero((const char *)row + record->reserved0_offset, sizeof(int32_t)));
     if (!known)
-        return error_set_row(at->err, TGS_E_UNSUPPORTED, at->index,
-                             "%s row %zu: reserved or unknown members are not zero", record->name, at->index);
+        return row_fault(at, TGS_E_UNSUPPORTED, "reserved or unknown members are not zero");
     return TGS_OK;
 }
 
 static tgs_status check_flags(const struct fault *at, uint32_t given, uint32_t allowed) {
-    const char *name = at->input->record->name;
     const uint32_t conditions = TGS_ROW_IF_PRESENT | TGS_ROW_IF_ABSENT | TGS_ROW_IF_VERSION;
     if (given & ~KNOWN_ROW_FLAGS)
-        return error_set_row(at->err, TGS_E_UNSUPPORTED, at->index, "%s row %zu: unknown flags", name, at->index);
+        return row_fault(at, TGS_E_UNSUPPORTED, "unknown flags");
     if (given & ~allowed)
-        return error_set_row(at->err, TGS_E_INVALID, at->index, "%s row %zu: a flag that has no meaning here", name,
-                             at->index);
+        return row_fault(at, TGS_E_INVALID, "a flag that has no meaning here");
     uint32_t condition = given & conditions;
     if (condition & (condition - 1))
-        return error_set_row(at->err, TGS_E_INVALID, at->index, "%s row %zu: more than one condition", name, at->index);
+        return row_fault(at, TGS_E_INVALID, "more than one condition");
     if ((given & TGS_ROW_REQUIRE) && !condition && !at->input->record->insert_only)
-        return error_set_row(at->err, TGS_E_INVALID, at->index, "%s row %zu: TGS_ROW_REQUIRE without a condition",
-                             name, at->index);
+        return row_fault(at, TGS_E_INVALID, "TGS_ROW_REQUIRE without a condition");
     return TGS_OK;
 }
 
@@ -153,11 +155,9 @@ static tgs_status check_masks(const struct fault *at, union stored_row *row) {
     const struct record *record = at->input->record;
     struct row_head *head = &row->head;
     if ((head->fields | head->nulls) & ~record->known_bits)
-        return error_set_row(at->err, TGS_E_UNSUPPORTED, at->index, "%s row %zu: unknown bits in fields or nulls",
-                             record->name, at->index);
+        return row_fault(at, TGS_E_UNSUPPORTED, "unknown bits in fields or nulls");
     if (head->nulls & ~head->fields)
-        return error_set_row(at->err, TGS_E_INVALID, at->index, "%s row %zu: nulls has bits that fields has not",
-                             record->name, at->index);
+        return row_fault(at, TGS_E_INVALID, "nulls has bits that fields has not");
     head->fields &= ~record->read_only_bits;
     head->nulls &= head->fields;
     for (size_t i = 0; i < record->n_fields; i++) {
@@ -204,30 +204,31 @@ tgs_status check_row(const struct input *input, size_t i, uint32_t flags, union 
     return status;
 }
 
-/* Keep key members and the head; what else the caller's row holds does not count. */
-static void keep_key(const struct input *input, size_t i, union stored_row *row) {
-    const struct record *record = input->record;
-    const char *from = input->rows + i * input->stride;
-    memset(row, 0, record->row_size);
-    row->head.flags = ((const struct row_head *)(const void *)from)->flags;
-    for (size_t f = 0; f < record->n_fields; f++) {
-        const tgs_field *field = &record->fields[f];
-        if (field->bit) continue;
-        size_t size = field->type == TGS_TYPE_I32   ? sizeof(int32_t)
-                      : field->type == TGS_TYPE_I64 ? sizeof(int64_t)
-                                                    : sizeof(tgs_str);
-        memcpy(field_of(row, field), from + field->offset, size);
-    }
+static void clear_member(union stored_row *row, const tgs_field *field) {
+    static const size_t sizes[] = {
+        [TGS_TYPE_I32] = sizeof(int32_t),       [TGS_TYPE_I64] = sizeof(int64_t),
+        [TGS_TYPE_TEXT] = sizeof(tgs_str),      [TGS_TYPE_BYTES] = sizeof(tgs_bytes),
+        [TGS_TYPE_TEXTS] = sizeof(struct texts)};
+    memset(field_of(row, field), 0, sizes[field->type]);
+}
+
+/* Of a key only the key members and flags count, and the version that a condition names. */
+static void clear_values(const struct record *record, union stored_row *row) {
+    bool versioned = record == record_get(TGS_RECORD_CONVERSATION) && (row->head.flags & TGS_ROW_IF_VERSION);
+    int64_t version = versioned ? row->conversation.version : 0;
+    row->head.fields = row->head.nulls = 0;
+    for (size_t i = 0; i < record->n_fields; i++)
+        if (record->fields[i].bit) clear_member(row, &record->fields[i]);
+    if (versioned) row->conversation.version = version;
 }
 
 tgs_status check_key(const struct input *input, size_t i, uint32_t flags, bool any_kind, union stored_row *row,
                      tgs_error *err) {
     struct fault at = {input, i, err};
-    keep_key(input, i, row);
-    if (input->number == TGS_RECORD_CONVERSATION && (row->head.flags & TGS_ROW_IF_VERSION))
-        memcpy(&row->conversation.version, input->rows + i * input->stride + offsetof(tgs_conversation, version),
-               sizeof row->conversation.version);
-    tgs_status status = check_flags(&at, row->head.flags, flags);
+    tgs_status status = copy_known(&at, row);
+    if (status != TGS_OK) return status;
+    clear_values(input->record, row);
+    status = check_flags(&at, row->head.flags, flags);
     if (status == TGS_OK) status = check_members(&at, row, false, any_kind);
     return status;
 }

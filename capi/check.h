@@ -25,6 +25,7 @@ struct input {
     const char *rows;
     size_t count;
     size_t stride;
+    size_t first; /* number of the first row, for errors */
 };
 
 /* A stored record, an array that is there, a stride that fits, at most `max` rows. */

@@ -163,16 +163,19 @@ static bool plain_put(const tgs_op *op) {
     return op->tag == TGS_OP_PUT && !(op->flags & (CONDITIONS | TGS_OP_REQUIRE | TGS_OP_REPLACE_ACCOUNT));
 }
 
+/* A row that is stored with a time of expiry may be absent again at once. */
+static bool may_be_expired(const tgs_op *op) { return op->set & record_get(op->record)->expires_bit; }
+
 /* Names move between peers, so two puts that both move names keep their order. */
 static bool mergeable(const tgs_op *earlier, const tgs_op *later) {
-    if (!plain_put(earlier) || !plain_put(later)) return false;
+    if (!plain_put(earlier) || !plain_put(later) || may_be_expired(earlier)) return false;
     return later->record != TGS_RECORD_PEER || !((later->set | later->clear) & ALIASES);
 }
 
 /* An insert of a key that an earlier operation of the batch has inserted for sure. */
 static bool repeated_insert(const tgs_op *earlier, const tgs_op *later) {
     return earlier->tag == TGS_OP_PUT && later->tag == TGS_OP_PUT && record_get(later->record)->insert_only &&
-           !(later->flags & TGS_OP_REQUIRE);
+           !(later->flags & TGS_OP_REQUIRE) && !may_be_expired(earlier);
 }
 
 static bool copy_row(struct fold *fold, tgs_op *op) {

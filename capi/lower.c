@@ -287,7 +287,7 @@ static tgs_status add_rows(struct op_list *list, const struct input *input, int3
     tgs_status status = reserve(list, input->count, err);
     struct lowering low = {.list = list, .err = err};
     for (size_t i = 0; status == TGS_OK && i < input->count; i++) {
-        low.index = i;
+        low.index = input->first + i;
         status = one(&low, input, i, action);
         if (status == TGS_OK) list->count++;
         if (status == TGS_OK) status = check_payload(list, err);
@@ -313,6 +313,7 @@ tgs_status lower_put(struct op_list *list, int32_t record, const void *rows, siz
                      tgs_error *err) {
     struct input input;
     tgs_status status = check_input(&input, record, rows, count, stride, TGS_MAX_ROWS, err);
+    input.first = list->first;
     return status == TGS_OK ? add_rows(list, &input, 0, put_one, err) : status;
 }
 
@@ -360,7 +361,8 @@ static tgs_status settle_one(struct lowering *low, const struct input *input, si
     low->op->done_ttl_ms = low->list->lifetimes->done_ttl_ms;
     low->op->dead_ttl_ms = low->list->lifetimes->dead_ttl_ms;
     if (action == TGS_SETTLE_EXTEND && !(low->op->set & TGS_QUEUE_ITEM_DELAY))
-        return error_set_row(low->err, TGS_E_INVALID, i, "queue_item row %zu: delay_ms says for how long to extend", i);
+        return error_set_row(low->err, TGS_E_INVALID, low->index, "queue_item row %zu: delay_ms says for how long to extend",
+                             low->index);
     return keep_members(low);
 }
 

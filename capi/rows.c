@@ -118,7 +118,7 @@ TGS_API int32_t tgs_rows_record(const tgs_rows *rows) { return rows ? rows->numb
 TGS_API int32_t tgs_rows_more(const tgs_rows *rows) { return rows ? rows->more : 0; }
 
 TGS_API tgs_status tgs_rows_row(const tgs_rows *rows, size_t i, void *row, size_t size) {
-    if (!rows || !row || i >= rows->count) return TGS_E_INVALID;
+    if (!rows || !row || i >= rows->count || size < rows->record->first_size) return TGS_E_INVALID;
     size_t known = rows->record->row_size;
     memset(row, 0, size);
     memcpy(row, rows->data + i * known, size < known ? size : known);

@@ -14,6 +14,7 @@
 
 bool pyrogram_json_is(tgs_bytes text) {
     size_t i = 0;
+    if (!text.ptr) return false;
     while (i < text.len && strchr(" \t\r\n", text.ptr[i]) && text.ptr[i]) i++;
     return i < text.len && text.ptr[i] == '{' && memmem(text.ptr, text.len, "\"auth_key\"", 10) &&
            memmem(text.ptr, text.len, "\"dc_id\"", 7);

@@ -605,7 +605,7 @@ TGS_API int32_t tgs_rows_record(const tgs_rows *rows);
 /** 1 if the list goes on after the last row, 0 if it ends there. */
 TGS_API int32_t tgs_rows_more(const tgs_rows *rows);
 /** Copy row i into `row`, `size` bytes of a struct of the rows' record.  Texts and
- *  blobs are borrowed from `rows`.  Errors: INVALID (no such row). */
+ *  blobs are borrowed from `rows`.  Errors: INVALID (no such row, or not that struct's size). */
 TGS_API tgs_status tgs_rows_row(const tgs_rows *rows, size_t i, void *row, size_t size);
 /** The rows themselves, `stride` bytes apart, for bindings.  Borrowed. */
 TGS_API const void *tgs_rows_data(const tgs_rows *rows, size_t *stride);

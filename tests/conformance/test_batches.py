@@ -181,6 +181,15 @@ def test_load_says_how_far_it_came(me: Session) -> None:
     assert len(me.list("kv", limit=MAX_ROWS)) == done
 
 
+def test_load_names_the_row_that_it_refuses(me: Session) -> None:
+    """A row at fault has its own index, in the error and in the message."""
+    rows = [kv("s", f"{n:05}", value=b"") for n in range(MAX_ROWS)]
+    rows[MAX_ROWS - 7] = kv("s", "x" * 513, value=b"")
+    with fails("too large", index=MAX_ROWS - 7) as seen:
+        me.load(*rows)
+    assert f"row {MAX_ROWS - 7}:" in str(seen[0])
+
+
 def test_load_takes_conditions(me: Session) -> None:
     """A load is puts: conditions hold for its rows, too."""
     me.put(kv("s", "a", value=b"old"))

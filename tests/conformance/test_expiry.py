@@ -156,6 +156,20 @@ def test_ttl_in_one_put_with_another_row_of_the_key(me: Session, row: Callable[.
     assert me.get_one(row())["expires"] == 0
 
 
+@mutable
+def test_a_row_that_is_put_expired_is_new_to_the_next_one(me: Session, row: Callable[..., Row]) -> None:
+    """A key that repeats is applied in order: after a row that has expired already the key is absent."""
+    me.put(row(expires=1), row())
+    stored = me.get_one(row())
+    assert stored is not None and stored.get("expires", 0) == 0
+
+
+def test_a_dedup_key_that_is_put_expired_may_be_put_again(me: Session) -> None:
+    """The same for keys, which are never changed."""
+    assert [result.applied for result in me.put(dedup("k", expires=1), dedup("k"))] == [True, True]
+    assert me.get_one(dedup("k")) is not None
+
+
 def test_dedup_keys_live_for_the_stores_time(me: Session) -> None:
     """Without expires and ttl_ms a key lives for the store's dedup_ttl_ms (7 days)."""
     week = 7 * 24 * 3_600_000
