@@ -17,7 +17,7 @@ static tgs_status commit(struct entry *entry, const tgs_session *session, const 
                          tgs_result *results) {
     if (!list->count) return TGS_OK;
     struct fold fold;
-    tgs_status status = fold_list(&fold, list, entry->err);
+    tgs_status status = fold_list(&fold, list, results != NULL, entry->err);
     /* Into memory of ours: the caller's is written only when all went well. */
     tgs_result few[16];
     tgs_result *collected = list->count <= 16 ? few : malloc(list->count * sizeof *collected);

@@ -75,6 +75,10 @@ static bool table_init(struct key_table *table, size_t count) {
     return table->slots != NULL;
 }
 
+static void table_clear(struct key_table *table) {
+    memset(table->slots, 0, (table->mask + 1) * sizeof *table->slots);
+}
+
 /* The slot of op's key among ops[]; 0 in it: the key is new. */
 static uint32_t *table_find(const struct key_table *table, const tgs_op *ops, const tgs_op *op) {
     size_t i = hash_key(op) & table->mask;
@@ -116,18 +120,16 @@ static void take(tgs_op *to, uint64_t *old, uint64_t *mask, const tgs_field *fie
     if (field->type == TGS_TYPE_TEXTS) to->folded = from->folded;
 }
 
-/* Apply what the later put says of one field to the earlier one.  Returns notes. */
-static uint32_t merge_field(tgs_op *to, tgs_op *later, const tgs_field *field) {
+/* Apply what the later put says of one field to the earlier one. */
+static void merge_field(tgs_op *to, tgs_op *later, const tgs_field *field) {
     uint64_t bit = field->bit;
     uint64_t *old = mask_of(to, bit), *new = mask_of(later, bit);
-    if (!new) return 0;
+    if (!new || new == &later->stamp_new) return; /* after the earlier put the row is not new */
     if (new == &later->raise && old && old != &to->clear) {
         const int64_t *was = field_in(to->row, field), *is = field_in(later->row, field);
-        if (*is < *was) return TGS_NOTE_LOWER;
-        take(to, old, old, field, later);
-    } else if (new == &later->fill || new == &later->stamp_new) {
-        if (old && old != &to->clear) return 0;
-        take(to, old, old ? &to->set : new == &later->fill ? &to->fill : &to->stamp_new, field, later);
+        if (*is >= *was) take(to, old, old, field, later);
+    } else if (new == &later->fill) {
+        if (!old || old == &to->clear) take(to, old, old ? &to->set : &to->fill, field, later);
     } else {
         uint64_t *mask = new == &later->set ? &to->set
                          : new == &later->clear ? &to->clear
@@ -136,7 +138,6 @@ static uint32_t merge_field(tgs_op *to, tgs_op *later, const tgs_field *field) {
                                : &to->raise;
         take(to, old, mask, field, later);
     }
-    return 0;
 }
 
 /* expires and ttl_ms say the same: the later word counts. */
@@ -148,13 +149,11 @@ static void drop_other_expiry(tgs_op *to, const tgs_op *later, const struct reco
     }
 }
 
-static uint32_t merge(tgs_op *to, tgs_op *later) {
+static void merge(tgs_op *to, tgs_op *later) {
     const struct record *record = record_get(to->record);
-    uint32_t notes = 0;
     drop_other_expiry(to, later, record);
     for (size_t i = 0; i < record->n_fields; i++)
-        if (record->fields[i].bit) notes |= merge_field(to, later, &record->fields[i]);
-    return notes;
+        if (record->fields[i].bit) merge_field(to, later, &record->fields[i]);
 }
 
 /* --- folding ------------------------------------------------------------------------------- */
@@ -166,16 +165,29 @@ static bool plain_put(const tgs_op *op) {
 /* A row that is stored with a time of expiry may be absent again at once. */
 static bool may_be_expired(const tgs_op *op) { return op->set & record_get(op->record)->expires_bit; }
 
-/* Names move between peers, so two puts that both move names keep their order. */
-static bool mergeable(const tgs_op *earlier, const tgs_op *later) {
+/* Names move between peers, so two puts that both move names keep their order; and they take their age
+ * from the put that carries them. */
+static bool mergeable_peers(const tgs_op *earlier, const tgs_op *later) {
+    if ((later->set | later->clear) & ALIASES) return false;
+    return !(earlier->set & ALIASES) || !((earlier->set | later->set) & TGS_PEER_SEEN_AT);
+}
+
+/* Nobody can tell one merged put from the two.  With `results`, which of them was lower can be told. */
+static bool mergeable(const tgs_op *earlier, const tgs_op *later, bool results) {
     if (!plain_put(earlier) || !plain_put(later) || may_be_expired(earlier)) return false;
-    return later->record != TGS_RECORD_PEER || !((later->set | later->clear) & ALIASES);
+    if (results && later->raise) return false;
+    return later->record != TGS_RECORD_PEER || mergeable_peers(earlier, later);
 }
 
 /* An insert of a key that an earlier operation of the batch has inserted for sure. */
 static bool repeated_insert(const tgs_op *earlier, const tgs_op *later) {
     return earlier->tag == TGS_OP_PUT && later->tag == TGS_OP_PUT && record_get(later->record)->insert_only &&
            !(later->flags & TGS_OP_REQUIRE) && !may_be_expired(earlier);
+}
+
+/* Does it delete rows of other keys?  Then nothing after it may move to before it. */
+static bool deletes_others(const tgs_op *op) {
+    return op->record == TGS_RECORD_SESSION && (op->tag == TGS_OP_DELETE || (op->flags & TGS_OP_REPLACE_ACCOUNT));
 }
 
 static bool copy_row(struct fold *fold, tgs_op *op) {
@@ -190,17 +202,15 @@ static bool copy_row(struct fold *fold, tgs_op *op) {
 static tgs_status allocate(struct fold *fold, size_t count, tgs_op **ops, tgs_error *err) {
     *ops = arena_alloc(&fold->arena, count * sizeof **ops);
     fold->shares = arena_alloc(&fold->arena, count * sizeof *fold->shares);
-    fold->notes = arena_alloc(&fold->arena, count * sizeof *fold->notes);
     fold->left = arena_alloc(&fold->arena, count * sizeof *fold->left);
-    if (!*ops || !fold->shares || !fold->notes || !fold->left) return error_nomem(err);
-    memset(fold->notes, 0, count * sizeof *fold->notes);
+    if (!*ops || !fold->shares || !fold->left) return error_nomem(err);
     memset(fold->left, 0, count * sizeof *fold->left);
     return TGS_OK;
 }
 
 /* Add one operation to those folded so far, or merge it into one of them. */
 static tgs_status fold_one(struct fold *fold, struct key_table *table, tgs_op *ops, const tgs_op *given,
-                           tgs_error *err) {
+                           bool results, tgs_error *err) {
     tgs_op op = *given;
     uint32_t *slot = table_find(table, ops, &op);
     tgs_op *earlier = *slot ? &ops[*slot - 1] : NULL;
@@ -210,18 +220,19 @@ static tgs_status fold_one(struct fold *fold, struct key_table *table, tgs_op *o
         fold->left[op.index] = true;
         return TGS_OK;
     }
-    if (earlier && mergeable(earlier, &op)) {
+    if (earlier && mergeable(earlier, &op, results)) {
         fold->shares[op.index] = earlier->index;
-        fold->notes[op.index] = merge(earlier, &op);
+        merge(earlier, &op);
         return TGS_OK;
     }
     if (!copy_row(fold, &op)) return error_nomem(err);
     ops[fold->count++] = op;
     *slot = (uint32_t)fold->count;
+    if (deletes_others(&op)) table_clear(table);
     return TGS_OK;
 }
 
-tgs_status fold_list(struct fold *fold, const struct op_list *list, tgs_error *err) {
+tgs_status fold_list(struct fold *fold, const struct op_list *list, bool results, tgs_error *err) {
     *fold = (struct fold){.ops = list->ops, .count = list->count, .arena = {.secret = list->auth}};
     bool repeats;
     tgs_status status = has_repeats(list, &repeats, err);
@@ -234,7 +245,7 @@ tgs_status fold_list(struct fold *fold, const struct op_list *list, tgs_error *e
     fold->ops = ops;
     fold->count = 0;
     for (size_t i = 0; status == TGS_OK && i < list->count; i++)
-        status = fold_one(fold, &table, ops, &list->ops[i], err);
+        status = fold_one(fold, &table, ops, &list->ops[i], results, err);
     free(table.slots);
     return status;
 }
@@ -244,7 +255,7 @@ void fold_results(const struct fold *fold, tgs_result *results, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (fold->shares[i] == i) continue;
         results[i] = results[fold->shares[i]];
-        results[i].notes = (results[i].notes & ~(TGS_NOTE_NEW | TGS_NOTE_LOWER)) | fold->notes[i];
+        results[i].notes = 0; /* not new any more, and no lower */
         if (fold->left[i]) results[i].applied = 0;
     }
 }

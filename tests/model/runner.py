@@ -46,6 +46,10 @@ class Runner:
             }
         )
 
+    def owners_of_young_names(self, session: str) -> Any:
+        """Who has each username, as far as a put carried it within the last minute."""
+        return self._plain(list(self._sessions[session].by_username("alice", "bob", "carol", max_age_ms=60_000)))
+
     # --- comparing
 
     def _plain(self, value: Any, name: str = "") -> Any:

@@ -65,8 +65,9 @@ typedef struct tgs_backend_call {
  *  4. Apply in order; give each operation's result to host->result.
  *  5. Commit; if `durable`, not before it is safe from a power cut.
  *
- * Puts of one key that carry no condition have been merged into one.  Where a key
- * still repeats (deletes, conditions, names that move), the order counts. */
+ * Puts of one key that carry no condition have been merged into one where nobody can
+ * tell.  Where a key still repeats (deletes, conditions, names that move, expiry), the
+ * order counts. */
 
 #define TGS_OP_PUT 1           /* any of the eight records */
 #define TGS_OP_DELETE 2
