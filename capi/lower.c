@@ -193,10 +193,9 @@ static tgs_status lower_peer(const struct lowering *low) {
 }
 
 static tgs_status lower_session(const struct lowering *low) {
-    if (low->row->head.flags & TGS_ROW_REPLACE_ACCOUNT)
-        low->op->flags |= TGS_OP_REPLACE_ACCOUNT;
-    else if (low->op->set & TGS_SESSION_USER_ID)
-        low->op->flags |= TGS_OP_SAME_ACCOUNT;
+    if (low->op->set & TGS_SESSION_USER_ID)
+        low->op->flags |=
+            low->row->head.flags & TGS_ROW_REPLACE_ACCOUNT ? TGS_OP_REPLACE_ACCOUNT : TGS_OP_SAME_ACCOUNT;
     if (low->op->set & TGS_SESSION_USERNAME) low->row->session.username = username_shown(low->row->session.username);
     return TGS_OK;
 }

@@ -147,6 +147,14 @@ def test_replace_account(me: Session) -> None:
     assert len(me.list("kv")) == 1
 
 
+def test_replace_account_without_user_id(me: Session) -> None:
+    """TGS_ROW_REPLACE_ACCOUNT: only a changed user_id drops peers and update states."""
+    fill(me)
+    me.put(session_data(dc=4, flags=["replace_account"]))
+    assert me.get_one(session_data())["user_id"] == 1
+    assert len(me.list("peer")) == 1 and len(me.list("update_state")) == 2
+
+
 def test_replace_account_with_new_peers_in_one_batch(me: Session) -> None:
     """The old account's rows go first; those of the same batch stay."""
     fill(me)

@@ -130,6 +130,8 @@ static void a_changed_account_is_guarded(void **state) {
     assert_int_equal(put(TGS_RECORD_SESSION, &row, sizeof row)->flags, TGS_OP_SAME_ACCOUNT);
     row.flags = TGS_ROW_REPLACE_ACCOUNT;
     assert_int_equal(put(TGS_RECORD_SESSION, &row, sizeof row)->flags, TGS_OP_REPLACE_ACCOUNT);
+    row.fields = TGS_SESSION_DC; /* no user_id, so no other one */
+    assert_int_equal(put(TGS_RECORD_SESSION, &row, sizeof row)->flags, 0);
 }
 
 static void what_is_not_known_is_refused(void **state) {
