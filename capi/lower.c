@@ -157,6 +157,9 @@ static tgs_status lower_queue_item(const struct lowering *low) {
     if (item->max_attempts < 1)
         return error_set_row(low->err, TGS_E_INVALID, low->index, "queue_item row %zu: max_attempts must be at least 1",
                              low->index);
+    if (item->attempts == INT64_MAX) /* a claim counts one more */
+        return error_set_row(low->err, TGS_E_INVALID, low->index, "queue_item row %zu: attempts is too large",
+                             low->index);
     op->set |= TGS_QUEUE_ITEM_STATE | TGS_QUEUE_ITEM_ATTEMPTS | TGS_QUEUE_ITEM_MAX_ATTEMPTS;
     if ((op->set & TGS_QUEUE_ITEM_DUE) && (op->set & TGS_QUEUE_ITEM_DELAY))
         return error_set_row(low->err, TGS_E_INVALID, low->index, "queue_item row %zu: due and delay_ms exclude each other",

@@ -427,6 +427,14 @@ def test_done_and_dead_for_ever(backend: Any) -> None:
     assert [row.get("expires", 0) for row in me.get(item("a"), item("b"))] == [0, 0]
 
 
+def test_attempts_that_can_not_be_counted_on(me: Session) -> None:
+    """An import with attempts that no claim could add one to is refused, before it blocks the queue."""
+    with fails("invalid", index=0):
+        me.put(item("a", attempts=(1 << 63) - 1))
+    claimed(me, "b", attempts=(1 << 63) - 2)
+    assert me.get_one(item("b"))["attempts"] == (1 << 63) - 1
+
+
 @pytest.mark.parametrize("bad", ["0", "-1", "x"])
 def test_max_attempts_is_at_least_one(me: Session, bad: str) -> None:
     """An item that may never be tried is a mistake."""
