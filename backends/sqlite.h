@@ -251,8 +251,8 @@ tgs_status peer_drop_names(struct task *task, const tgs_peer *stored);
 
 /* What the queue adds to a put: sequence, expiry, ... */
 tgs_status queue_prepare_put(struct task *task, const tgs_op *op, tgs_queue_item *item);
-/* Let the first of a lane's items be claimed. */
-tgs_status queue_update_lane(struct task *task, tgs_str lane);
+/* After an item of the lane has gone: let the next one be claimed. */
+tgs_status queue_offer_lane(struct task *task, tgs_str lane);
 tgs_status queue_claim(struct task *task, const tgs_op *op);
 tgs_status queue_settle(struct task *task, const tgs_op *op);
 

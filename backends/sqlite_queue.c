@@ -6,16 +6,16 @@
 
 /* --- lanes ---------------------------------------------------------------------------------------- */
 
-tgs_status queue_update_lane(struct task *task, tgs_str lane) {
-    static const enum query queries[] = {QUERY_LOWER_LANE_HEAD, QUERY_RAISE_LANE_HEAD};
-    tgs_status status = TGS_OK;
-    for (size_t i = 0; status == TGS_OK && lane.len && i < 2; i++) {
-        struct statement *statement;
-        status = task_bind(task, queries[i], 0, NULL, 0, &statement);
-        if (status == TGS_OK) status = task_bind_text(task, statement, ":lane", lane);
-        if (status == TGS_OK) status = task_finish(task, statement);
-    }
-    return status;
+static tgs_status run_on_lane(struct task *task, enum query query, tgs_str lane) {
+    if (!lane.len) return TGS_OK;
+    struct statement *statement;
+    tgs_status status = task_bind(task, query, 0, NULL, 0, &statement);
+    if (status == TGS_OK) status = task_bind_text(task, statement, ":lane", lane);
+    return status == TGS_OK ? task_finish(task, statement) : status;
+}
+
+tgs_status queue_offer_lane(struct task *task, tgs_str lane) {
+    return run_on_lane(task, QUERY_RAISE_LANE_HEAD, lane);
 }
 
 static tgs_str lane_of(const tgs_queue_item *item) {
@@ -55,7 +55,7 @@ static tgs_status bury(struct task *task, const tgs_op *op) {
     if (status == TGS_OK)
         status = task_bind_number(task, bury, ":expires", expiry_after(task->now, op->dead_ttl_ms));
     while (status == TGS_OK && (status = task_step(task, bury, &row)) == TGS_OK && row)
-        status = queue_update_lane(task, statement_text(bury, 0));
+        status = queue_offer_lane(task, statement_text(bury, 0));
     if (status != TGS_OK && bury->handle) statement_reset(bury);
     return status;
 }
@@ -167,7 +167,10 @@ static tgs_status store_settled(struct task *task, const tgs_op *op, tgs_queue_i
     /* apart, since most do not change it and it stands in an index */
     if (status == TGS_OK && item->due != due)
         status = task_run(task, QUERY_SET_QUEUE_ITEM_DUE, TGS_RECORD_QUEUE_ITEM, item, item->fields);
-    if (status == TGS_OK && op->action != TGS_SETTLE_EXTEND) status = queue_update_lane(task, lane_of(item));
+    /* Only a revived item can come before others of its lane.  This looks at all that wait there. */
+    if (status == TGS_OK && op->action == TGS_SETTLE_REVIVE)
+        status = run_on_lane(task, QUERY_LOWER_LANE_HEAD, lane_of(item));
+    if (status == TGS_OK && op->action != TGS_SETTLE_EXTEND) status = queue_offer_lane(task, lane_of(item));
     if (status == TGS_OK) sqlite_host->result(task->sink, op->index, 1, 0, 0);
     return status;
 }

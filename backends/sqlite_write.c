@@ -317,9 +317,6 @@ static tgs_status store_row(struct task *task, const tgs_op *op, const union any
     tgs_status status = prepare_put(task, op, stored, &row);
     if (status == TGS_OK)
         status = task_run(task, sqlite_record_queries[op->record].put, op->record, &row, row.start.fields);
-    if (status == TGS_OK && op->record == TGS_RECORD_QUEUE_ITEM)
-        status = queue_update_lane(task, row.start.fields & TGS_QUEUE_ITEM_LANE ? row.queue_item.lane
-                                                                                : (tgs_str){0});
     if (status == TGS_OK)
         sqlite_host->result(task->sink, op->index, 1, notes,
                             op->record == TGS_RECORD_CONVERSATION ? row.conversation.version : 0);
@@ -377,7 +374,7 @@ static tgs_status delete_row(struct task *task, const tgs_op *op, bool *was_ther
     if (status == TGS_OK && *was_there && op->record == TGS_RECORD_PEER)
         status = peer_drop_names(task, &stored.peer);
     if (status == TGS_OK && *was_there && op->record == TGS_RECORD_QUEUE_ITEM)
-        status = queue_update_lane(task, stored.queue_item.lane);
+        status = queue_offer_lane(task, stored.queue_item.lane);
     if (*was_there) statement_reset(statement);
     return status;
 }

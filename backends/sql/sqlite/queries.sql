@@ -301,9 +301,11 @@ WHERE session_id = (SELECT session_id FROM session WHERE name = :session AND NOT
 ORDER BY due, sequence;
 
 -- name: PutQueueItem :exec
+-- A new item is the first of its lane if that has no other.
 REPLACE INTO queue_item (session_id, id, state, head, lane, attempts, max_attempts, due, sequence, created,
                          updated, lease_expires, token, expires, lease_owner, last_error, payload)
-VALUES (:session_id, :id, :state, 1, :lane, :attempts, :max_attempts, :due, :sequence, :created,
+VALUES (:session_id, :id, :state,
+        NOT EXISTS (SELECT 1 FROM queue_item WHERE session_id = :session_id AND lane = :lane AND state < 2), :lane, :attempts, :max_attempts, :due, :sequence, :created,
         :updated, :lease_expires, :token, :expires, :lease_owner, :last_error, :payload);
 
 -- name: SettleQueueItem :exec
