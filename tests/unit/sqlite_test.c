@@ -13,11 +13,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -315,6 +317,39 @@ static void names_with_special_characters(void **state) {
     assert_int_equal(mode_of(database), 0600);
 }
 
+static int n_syncs;
+
+/* SQLite's own calls of the C library's function come here. */
+__attribute__((visibility("default"))) int fdatasync(int descriptor) {
+    n_syncs++;
+    return (int)syscall(SYS_fdatasync, descriptor);
+}
+
+static bool synced(tgs_status status) {
+    if (status != TGS_OK) fail_msg("%s", err.message);
+    bool any = n_syncs > 0;
+    n_syncs = 0;
+    return any;
+}
+
+static void what_must_survive_a_power_cut_is_synced(void **state) {
+    (void)state;
+    tgs_store *store;
+    tgs_session_data key = {.fields = 0};
+    tgs_session *session = open_session("", &store);
+    n_syncs = 0;
+    assert_true(synced(put_date(session, 1)));
+    assert_false(synced(put_pts(session, 0, 1)));
+    assert_true(synced(tgs_sync(store, NULL, &err)));
+    assert_true(synced(tgs_delete(session, TGS_RECORD_SESSION, &key, 1, sizeof key, NULL, NULL, &err)));
+    assert_true(synced(tgs_purge(session, NULL, NULL, &err)));
+    close_session(session, store);
+    session = open_session("?durability=full", &store);
+    n_syncs = 0;
+    assert_true(synced(put_pts(session, 0, 1)));
+    close_session(session, store);
+}
+
 static void reading_only(void **state) {
     (void)state;
     make_store();
@@ -582,6 +617,7 @@ int main(void) {
         CASE(wrong_types_are_corrupt),
         CASE(wrong_parameters_are_invalid),
         CASE(names_with_special_characters),
+        CASE(what_must_survive_a_power_cut_is_synced),
         CASE(reading_only),
         CASE(reading_in_a_folder_that_cannot_be_written),
         CASE(a_wal_is_not_passed_over),
