@@ -236,7 +236,6 @@ static bool is_known(const tgs_op *op) {
 
 static bool holds(const struct step *step, const tgs_op *op) {
     uint32_t flags = op->flags;
-    if (op->tag == TGS_OP_PUT && memory_is_insert_only(op->record)) flags |= TGS_OP_IF_ABSENT;
     if (!(flags & (TGS_OP_IF_PRESENT | TGS_OP_IF_ABSENT | TGS_OP_IF_VERSION))) return true;
     const struct row *row = memory_find_live(step->session, op->record, op->row, step->now);
     if ((flags & TGS_OP_IF_PRESENT) && !row) return false;

@@ -125,7 +125,7 @@ tgs_status memory_put(struct step *step, const tgs_op *op) {
     const struct layout *layout = &memory_layouts[op->record];
     struct row *old = memory_find_any(step->session, op->record, op->row);
     struct row *live = old && !memory_is_expired(layout, row_data(old), step->now) ? old : NULL;
-    if (live && memory_is_insert_only(op->record)) { /* put by an earlier operation of this write */
+    if (live && memory_is_insert_only(op->record)) { /* never changed */
         memory_host->result(step->sink, op->index, 0, 0, 0);
         return TGS_OK;
     }

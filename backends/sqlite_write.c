@@ -349,7 +349,7 @@ static tgs_status put(struct task *task, const tgs_op *op) {
     status = load(task, sqlite_record_queries[op->record].get, op, &stored, &statement, &found);
     if (op->record == TGS_RECORD_PEER) *expect_new = !found;
     if (found && (op->record == TGS_RECORD_DEDUP || op->record == TGS_RECORD_QUEUE_ITEM))
-        sqlite_host->result(task->sink, op->index, 0, 0, 0); /* added by an earlier operation of this write */
+        sqlite_host->result(task->sink, op->index, 0, 0, 0); /* never changed */
     else if (status == TGS_OK)
         status = store_row(task, op, found ? &stored : NULL);
     if (found) statement_reset(statement);

@@ -250,7 +250,7 @@ static tgs_status lower_put_row(const struct lowering *low) {
     tgs_op *op = low->op;
     op->tag = TGS_OP_PUT;
     op->flags = low->row->head.flags & (TGS_ROW_IF_PRESENT | TGS_ROW_IF_ABSENT | TGS_ROW_IF_VERSION | TGS_ROW_REQUIRE);
-    if (low->record->insert_only) op->flags |= TGS_OP_IF_ABSENT;
+    if (low->record->insert_only && (op->flags & TGS_OP_REQUIRE)) op->flags |= TGS_OP_IF_ABSENT;
     op->set = low->row->head.fields & ~low->row->head.nulls;
     op->clear = low->row->head.nulls;
     for (size_t i = 0; i < low->record->n_fields; i++) lower_field(low, &low->record->fields[i]);

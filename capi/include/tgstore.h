@@ -212,7 +212,9 @@ typedef struct tgs_bytes {
  *
  * A put that changes a stored user_id is CONFLICT, since access hashes belong
  * to one account, unless it has TGS_ROW_REPLACE_ACCOUNT: then the session's
- * peers and update states are deleted in the same step. */
+ * peers and update states are deleted in the same step.  Where no user_id is stored
+ * (cleared, or the record deleted), any may be put, and the peers stay: purge a
+ * session before it goes to another account. */
 #define TGS_SESSION_DC 0x1u
 #define TGS_SESSION_API_ID 0x2u
 #define TGS_SESSION_API_HASH 0x4u
@@ -781,8 +783,8 @@ TGS_API tgs_status tgs_purge(tgs_session *session, uint64_t *removed, const tgs_
  *        rows     n_rows structs of that record
  *        stride   sizeof the struct
  *  Out:  results  n_rows of them; nullable
- *  Errors: CONFLICT (a row with TGS_ROW_REQUIRE, a changed user_id, or a purge going
- *          on: err->index tells the row), TOO_LARGE */
+ *  Errors: CONFLICT (a row with TGS_ROW_REQUIRE, or a changed user_id: err->index tells
+ *          the row; or a purge going on), TOO_LARGE */
 TGS_API tgs_status tgs_put(tgs_session *session, int32_t record, const void *rows, size_t n_rows, size_t stride,
                            tgs_result *results, const tgs_call *call, tgs_error *err);
 
@@ -816,7 +818,8 @@ typedef struct tgs_filter {
 
 /** One page of a session's rows.  [io]
  *
- *  Rows that are there all the time appear exactly once, whatever else changes.
+ *  Rows that are there all the time appear exactly once, whatever else changes; but a
+ *  queue item moves when its due time does.
  *
  *  In:   after   the last row of the page before, or NULL: from the start
  *        stride  sizeof the struct of `record`; 0 if `after` is NULL

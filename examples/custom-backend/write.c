@@ -191,7 +191,7 @@ static tgs_status put(struct run *run, const tgs_op *op) {
         remove_row(run, op->record, key, row);
         row = NULL;
     }
-    if (row && is_insert_only(op->record)) { /* put by an earlier operation of this write */
+    if (row && is_insert_only(op->record)) { /* never changed */
         report(run, op, false, 0, 0);
         return TGS_OK;
     }
@@ -377,7 +377,6 @@ static tgs_status enter_session(struct run *run) {
 
 static bool holds(struct run *run, const tgs_op *op) {
     uint32_t flags = op->flags;
-    if (op->tag == TGS_OP_PUT && is_insert_only(op->record)) flags |= TGS_OP_IF_ABSENT;
     if (!(flags & CONDITIONS)) return true;
     const json_object *row = find_live(run, op->record, op->row);
     if ((flags & TGS_OP_IF_PRESENT) && !row) return false;

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from api import Row, Session, Store, eventually, fails, item, kv
+from api import Row, Session, Store, dedup, eventually, fails, item, kv
 
 
 def ids(rows: list[Any]) -> list[str]:
@@ -47,6 +47,17 @@ def test_claim_of_nothing(me: Session) -> None:
     assert me.claim() == []
     claimed(me)
     assert me.claim() == []
+
+
+@pytest.mark.parametrize("row", [item("a", payload=b"new"), dedup("k")], ids=["queue_item", "dedup"])
+def test_deleted_and_put_anew_in_one_batch(me: Session, row: Row) -> None:
+    """A key that repeats is applied in order: what a batch has deleted may be put again by it."""
+    me.put(row)
+    batch = me.batch()
+    batch.delete(row)
+    batch.put(row)
+    assert [result.applied for result in batch.commit()] == [True, True]
+    assert me.get_one(row) is not None
 
 
 def test_a_claim_ends_when_its_items_hold_enough(me: Session) -> None:

@@ -115,7 +115,8 @@ typedef struct tgs_backend_call {
  *     already without "@"; `folded` (below) holds them in the same order as they
  *     compare.  clear: the peer has none.  Deleting a peer drops its names.
  *   - peer phone: the same with one phone.
- *   - dedup, queue item: always IF_ABSENT, so an existing row is never changed.
+ *   - dedup, queue item: a row that is there when the operation's turn comes is never
+ *     changed: applied 0.  (With IF_ABSENT it is the state before that counts, as always.)
  *   - queue item: sequence = the next number.  state is READY, DONE or DEAD.
  *     DONE and DEAD items expire like settled ones (done_ttl_ms, dead_ttl_ms).
  *   - conversation: every applied put stores version = the next number of a counter
