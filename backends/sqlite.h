@@ -200,8 +200,8 @@ tgs_status task_step(struct task *task, struct statement *statement, bool *row);
 tgs_status task_finish(struct task *task, struct statement *statement);
 /* task_bind and task_finish. */
 tgs_status task_run(struct task *task, enum query query, int32_t record, const void *row, uint64_t present);
-/* End an open transaction without a trace and without an error; it is not given up half-way.  One that fails is
- * repeated by the next user of the connection. */
+/* End an open transaction without a trace and without an error; it is not given up half-way.  One that fails
+ * is repeated by the next user of the connection. */
 void task_roll_back(struct task *task);
 int64_t task_changes(const struct task *task);
 void statement_reset(struct statement *statement);

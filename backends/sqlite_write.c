@@ -218,7 +218,8 @@ static bool condition_holds(const tgs_op *op, const union any_row *stored, bool 
 }
 
 static bool is_same_account(const tgs_op *op, const union any_row *stored, bool found) {
-    if (!(op->flags & TGS_OP_SAME_ACCOUNT) || !found || !(stored->start.fields & TGS_SESSION_USER_ID)) return true;
+    if (!(op->flags & TGS_OP_SAME_ACCOUNT) || !found || !(stored->start.fields & TGS_SESSION_USER_ID))
+        return true;
     const tgs_session_data *given = op->row;
     return stored->session.user_id == given->user_id;
 }
@@ -236,10 +237,12 @@ static tgs_status check_condition(struct task *task, const tgs_op *op, bool *hol
     bool same_account = is_same_account(op, &stored, found);
     if (found) statement_reset(statement);
     task->err->index = (int64_t)op->index;
-    if (!*holds && (op->flags & TGS_OP_REQUIRE)) return sqlite_host->fail(task->err, TGS_E_CONFLICT, NULL, NULL);
+    if (!*holds && (op->flags & TGS_OP_REQUIRE))
+        return sqlite_host->fail(task->err, TGS_E_CONFLICT, NULL, NULL);
     if (*holds && !same_account)
-        return sqlite_host->fail(task->err, TGS_E_CONFLICT, NULL,
-                                 "the session belongs to another user_id; replace the account or use another session");
+        return sqlite_host->fail(
+            task->err, TGS_E_CONFLICT, NULL,
+            "the session belongs to another user_id; replace the account or use another session");
     task->err->index = -1;
     return TGS_OK;
 }

@@ -62,20 +62,20 @@ static tgs_status write_now(tgs_session *session, const struct addition *additio
     return status;
 }
 
-TGS_API tgs_status tgs_put(tgs_session *session, int32_t record, const void *rows, size_t n_rows, size_t stride,
-                           tgs_result *results, const tgs_call *call, tgs_error *err) {
+TGS_API tgs_status tgs_put(tgs_session *session, int32_t record, const void *rows, size_t n_rows,
+                           size_t stride, tgs_result *results, const tgs_call *call, tgs_error *err) {
     struct addition addition = {lower_put, record, rows, n_rows, stride};
     return write_now(session, &addition, results, call, err);
 }
 
-TGS_API tgs_status tgs_delete(tgs_session *session, int32_t record, const void *keys, size_t n_keys, size_t stride,
-                              tgs_result *results, const tgs_call *call, tgs_error *err) {
+TGS_API tgs_status tgs_delete(tgs_session *session, int32_t record, const void *keys, size_t n_keys,
+                              size_t stride, tgs_result *results, const tgs_call *call, tgs_error *err) {
     struct addition addition = {lower_delete, record, keys, n_keys, stride};
     return write_now(session, &addition, results, call, err);
 }
 
-TGS_API tgs_status tgs_queue_settle(tgs_session *session, int32_t action, const tgs_queue_item *items, size_t n_items,
-                                    size_t stride, const tgs_call *call, tgs_error *err) {
+TGS_API tgs_status tgs_queue_settle(tgs_session *session, int32_t action, const tgs_queue_item *items,
+                                    size_t n_items, size_t stride, const tgs_call *call, tgs_error *err) {
     struct addition addition = {lower_settle, action, items, n_items, stride};
     return write_now(session, &addition, NULL, call, err);
 }
@@ -109,34 +109,34 @@ static tgs_status add_to_batch(tgs_batch *batch, const struct addition *addition
     return add(&batch->list, addition, err);
 }
 
-TGS_API tgs_status tgs_batch_put(tgs_batch *batch, int32_t record, const void *rows, size_t n_rows, size_t stride,
-                                 tgs_error *err) {
+TGS_API tgs_status tgs_batch_put(tgs_batch *batch, int32_t record, const void *rows, size_t n_rows,
+                                 size_t stride, tgs_error *err) {
     struct addition addition = {lower_put, record, rows, n_rows, stride};
     return add_to_batch(batch, &addition, err);
 }
 
-TGS_API tgs_status tgs_batch_delete(tgs_batch *batch, int32_t record, const void *keys, size_t n_keys, size_t stride,
-                                    tgs_error *err) {
+TGS_API tgs_status tgs_batch_delete(tgs_batch *batch, int32_t record, const void *keys, size_t n_keys,
+                                    size_t stride, tgs_error *err) {
     struct addition addition = {lower_delete, record, keys, n_keys, stride};
     return add_to_batch(batch, &addition, err);
 }
 
-TGS_API tgs_status tgs_batch_settle(tgs_batch *batch, int32_t action, const tgs_queue_item *items, size_t n_items,
-                                    size_t stride, tgs_error *err) {
+TGS_API tgs_status tgs_batch_settle(tgs_batch *batch, int32_t action, const tgs_queue_item *items,
+                                    size_t n_items, size_t stride, tgs_error *err) {
     struct addition addition = {lower_settle, action, items, n_items, stride};
     return add_to_batch(batch, &addition, err);
 }
 
 TGS_API size_t tgs_batch_count(const tgs_batch *batch) { return batch ? batch->list.count : 0; }
 
-TGS_API tgs_status tgs_batch_commit(tgs_batch *batch, tgs_result *results, size_t n_results, const tgs_call *call,
-                                    tgs_error *err) {
+TGS_API tgs_status tgs_batch_commit(tgs_batch *batch, tgs_result *results, size_t n_results,
+                                    const tgs_call *call, tgs_error *err) {
     struct entry entry;
     tgs_status status = entry_begin(&entry, batch ? batch->session.store : NULL, call, err);
     if (status != TGS_OK) return status;
     if ((results || n_results) && (!results || n_results != batch->list.count))
-        status = error_set(entry.err, TGS_E_INVALID, "n_results is %zu, but the batch has %zu rows", n_results,
-                           batch->list.count);
+        status = error_set(entry.err, TGS_E_INVALID, "n_results is %zu, but the batch has %zu rows",
+                           n_results, batch->list.count);
     else
         status = commit(&entry, &batch->session, &batch->list, results);
     if (status == TGS_OK) op_list_clear(&batch->list);
@@ -157,7 +157,8 @@ TGS_API void tgs_batch_free(tgs_batch *batch) {
 
 /* --- load ------------------------------------------------------------------------------------ */
 
-#define LOAD_ROWS 1000 /* a chunk: large enough to share one commit, small enough to let others in between */
+#define LOAD_ROWS 1000 /* a chunk: large enough to share one commit, small enough to let others in between   \
+                        */
 
 /* Make a chunk of rows from `first` on: until it is full in rows or bytes. */
 static tgs_status fill_chunk(struct op_list *list, const struct addition *all, size_t first, tgs_error *err) {
@@ -186,9 +187,11 @@ static tgs_status store_chunk(struct entry *entry, const tgs_session *session, c
     return status;
 }
 
-static tgs_status load(struct entry *entry, tgs_session *session, const struct addition *all, uint64_t *done) {
+static tgs_status load(struct entry *entry, tgs_session *session, const struct addition *all,
+                       uint64_t *done) {
     struct input input;
-    tgs_status status = check_input(&input, all->what, all->rows, all->count, all->stride, SIZE_MAX, entry->err);
+    tgs_status status =
+        check_input(&input, all->what, all->rows, all->count, all->stride, SIZE_MAX, entry->err);
     struct op_list list = {.lifetimes = &session->store->lifetimes, .arena = {.secret = true}};
     while (status == TGS_OK && *done < all->count) {
         op_list_clear(&list);
@@ -201,8 +204,8 @@ static tgs_status load(struct entry *entry, tgs_session *session, const struct a
     return status;
 }
 
-TGS_API tgs_status tgs_load(tgs_session *session, int32_t record, const void *rows, size_t n_rows, size_t stride,
-                            uint64_t *done, const tgs_call *call, tgs_error *err) {
+TGS_API tgs_status tgs_load(tgs_session *session, int32_t record, const void *rows, size_t n_rows,
+                            size_t stride, uint64_t *done, const tgs_call *call, tgs_error *err) {
     uint64_t stored = 0;
     if (done) *done = 0;
     struct entry entry;

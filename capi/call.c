@@ -55,7 +55,8 @@ static tgs_status check_call(const tgs_call *call, tgs_error *err) {
         if (call->reserved[i]) return error_set(err, TGS_E_UNSUPPORTED, "call->reserved must be zero");
     for (size_t i = sizeof zero; i < call->size; i++)
         if (((const char *)call)[i])
-            return error_set(err, TGS_E_UNSUPPORTED, "call has members that this version of tgstore does not know");
+            return error_set(err, TGS_E_UNSUPPORTED,
+                             "call has members that this version of tgstore does not know");
     return TGS_OK;
 }
 
@@ -81,7 +82,8 @@ tgs_status limits_check(const tgs_backend_call *call) {
 }
 
 void limits_pause(const struct limits *limits, int64_t ns) {
-    int64_t left = limits->backend.deadline_ns == INT64_MAX ? ns : limits->backend.deadline_ns - monotonic_ns();
+    int64_t left =
+        limits->backend.deadline_ns == INT64_MAX ? ns : limits->backend.deadline_ns - monotonic_ns();
     if (left < ns) ns = left;
     if (ns <= 0) return;
     struct timespec pause = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};

@@ -27,14 +27,16 @@ tgs_status check_text(tgs_str text, size_t max, const char *name, tgs_error *err
 
 tgs_status check_limit(size_t limit, tgs_error *err) {
     if (limit >= 1 && limit <= TGS_MAX_ROWS) return TGS_OK;
-    return error_set(err, limit ? TGS_E_TOO_LARGE : TGS_E_INVALID, "limit is %zu; give 1 to %d", limit, TGS_MAX_ROWS);
+    return error_set(err, limit ? TGS_E_TOO_LARGE : TGS_E_INVALID, "limit is %zu; give 1 to %d", limit,
+                     TGS_MAX_ROWS);
 }
 
-tgs_status check_input(struct input *input, int32_t record, const void *rows, size_t count, size_t stride, size_t max,
-                       tgs_error *err) {
+tgs_status check_input(struct input *input, int32_t record, const void *rows, size_t count, size_t stride,
+                       size_t max, tgs_error *err) {
     *input = (struct input){record_stored(record), record, rows, count, stride, 0};
     if (!input->record)
-        return error_set(err, TGS_E_INVALID, "%" PRId32 " is not a record; use TGS_RECORD_SESSION to _KV", record);
+        return error_set(err, TGS_E_INVALID, "%" PRId32 " is not a record; use TGS_RECORD_SESSION to _KV",
+                         record);
     if (!count) return TGS_OK;
     if (!rows) return error_set(err, TGS_E_INVALID, "rows is NULL, but there are %zu", count);
     if (stride < input->record->first_size)
@@ -59,8 +61,8 @@ static tgs_status row_fault(const struct fault *at, tgs_status code, const char 
 
 static tgs_status fault(const struct fault *at, tgs_status code, const tgs_field *field, const char *what) {
     size_t number = at->input->first + at->index;
-    return error_set_row(at->err, code, number, "%s row %zu: %s %s", at->input->record->name, number, field->name,
-                         what);
+    return error_set_row(at->err, code, number, "%s row %zu: %s %s", at->input->record->name, number,
+                         field->name, what);
 }
 
 static tgs_status check_i32(const struct fault *at, const tgs_field *field, int32_t value, bool any_kind) {
@@ -68,7 +70,8 @@ static tgs_status check_i32(const struct fault *at, const tgs_field *field, int3
         if (any_kind && value == TGS_PEER_ANY) return TGS_OK;
         int32_t n = 0;
         while (field->choices[n]) n++;
-        if (value < 0 || value >= n) return fault(at, TGS_E_INVALID, field, "is none of the values it can have");
+        if (value < 0 || value >= n)
+            return fault(at, TGS_E_INVALID, field, "is none of the values it can have");
     }
     if ((field->flags & TGS_FIELD_BOOLEAN) && (value < 0 || value > 1))
         return fault(at, TGS_E_INVALID, field, "must be 0 or 1");
@@ -106,7 +109,8 @@ static tgs_status check_usernames(const struct fault *at, const tgs_field *field
     return TGS_OK;
 }
 
-static tgs_status check_member(const struct fault *at, const tgs_field *field, const void *member, bool any_kind) {
+static tgs_status check_member(const struct fault *at, const tgs_field *field, const void *member,
+                               bool any_kind) {
     switch (field->type) {
     case TGS_TYPE_I32:
         return check_i32(at, field, *(const int32_t *)member, any_kind);
@@ -130,21 +134,18 @@ static tgs_status copy_known(const struct fault *at, union stored_row *row) {
     memcpy(row, from, record->row_size);
     bool known = all_zero(from + record->row_size, at->input->stride - record->row_size) &&
                  all_zero((const char *)row + record->reserved_offset, sizeof(uint64_t[4])) &&
-                 (!record->reserved0_offset || all_zero((const char *)row + record->reserved0_offset, sizeof(int32_t)));
-    if (!known)
-        return row_fault(at, TGS_E_UNSUPPORTED, "reserved or unknown members are not zero");
+                 (!record->reserved0_offset ||
+                  all_zero((const char *)row + record->reserved0_offset, sizeof(int32_t)));
+    if (!known) return row_fault(at, TGS_E_UNSUPPORTED, "reserved or unknown members are not zero");
     return TGS_OK;
 }
 
 static tgs_status check_flags(const struct fault *at, uint32_t given, uint32_t allowed) {
     const uint32_t conditions = TGS_ROW_IF_PRESENT | TGS_ROW_IF_ABSENT | TGS_ROW_IF_VERSION;
-    if (given & ~KNOWN_ROW_FLAGS)
-        return row_fault(at, TGS_E_UNSUPPORTED, "unknown flags");
-    if (given & ~allowed)
-        return row_fault(at, TGS_E_INVALID, "a flag that has no meaning here");
+    if (given & ~KNOWN_ROW_FLAGS) return row_fault(at, TGS_E_UNSUPPORTED, "unknown flags");
+    if (given & ~allowed) return row_fault(at, TGS_E_INVALID, "a flag that has no meaning here");
     uint32_t condition = given & conditions;
-    if (condition & (condition - 1))
-        return row_fault(at, TGS_E_INVALID, "more than one condition");
+    if (condition & (condition - 1)) return row_fault(at, TGS_E_INVALID, "more than one condition");
     if ((given & TGS_ROW_REQUIRE) && !condition && !at->input->record->insert_only)
         return row_fault(at, TGS_E_INVALID, "TGS_ROW_REQUIRE without a condition");
     return TGS_OK;
@@ -175,7 +176,8 @@ static tgs_status check_masks(const struct fault *at, union stored_row *row) {
 /* Key texts: NULL is "" where a part of the key may be missing, else a fault. */
 static tgs_status check_key_text(const struct fault *at, const tgs_field *field, tgs_str *text) {
     if (text->ptr || text->len) return TGS_OK;
-    if (at->input->number != TGS_RECORD_CONVERSATION) return fault(at, TGS_E_INVALID, field, "is NULL; it is the key");
+    if (at->input->number != TGS_RECORD_CONVERSATION)
+        return fault(at, TGS_E_INVALID, field, "is NULL; it is the key");
     text->ptr = "";
     return TGS_OK;
 }
@@ -188,14 +190,16 @@ static tgs_status check_members(const struct fault *at, union stored_row *row, b
         const tgs_field *field = &record->fields[i];
         if (field->bit && !(bits & field->bit)) continue;
         tgs_status status = TGS_OK;
-        if (!field->bit && field->type == TGS_TYPE_TEXT) status = check_key_text(at, field, field_of(row, field));
+        if (!field->bit && field->type == TGS_TYPE_TEXT)
+            status = check_key_text(at, field, field_of(row, field));
         if (status == TGS_OK) status = check_member(at, field, field_in(row, field), any_kind);
         if (status != TGS_OK) return status;
     }
     return TGS_OK;
 }
 
-tgs_status check_row(const struct input *input, size_t i, uint32_t flags, union stored_row *row, tgs_error *err) {
+tgs_status check_row(const struct input *input, size_t i, uint32_t flags, union stored_row *row,
+                     tgs_error *err) {
     struct fault at = {input, i, err};
     tgs_status status = copy_known(&at, row);
     if (status == TGS_OK) status = check_flags(&at, row->head.flags, flags);
@@ -205,10 +209,11 @@ tgs_status check_row(const struct input *input, size_t i, uint32_t flags, union 
 }
 
 static void clear_member(union stored_row *row, const tgs_field *field) {
-    static const size_t sizes[] = {
-        [TGS_TYPE_I32] = sizeof(int32_t),       [TGS_TYPE_I64] = sizeof(int64_t),
-        [TGS_TYPE_TEXT] = sizeof(tgs_str),      [TGS_TYPE_BYTES] = sizeof(tgs_bytes),
-        [TGS_TYPE_TEXTS] = sizeof(struct texts)};
+    static const size_t sizes[] = {[TGS_TYPE_I32] = sizeof(int32_t),
+                                   [TGS_TYPE_I64] = sizeof(int64_t),
+                                   [TGS_TYPE_TEXT] = sizeof(tgs_str),
+                                   [TGS_TYPE_BYTES] = sizeof(tgs_bytes),
+                                   [TGS_TYPE_TEXTS] = sizeof(struct texts)};
     memset(field_of(row, field), 0, sizes[field->type]);
 }
 
@@ -222,8 +227,8 @@ static void clear_values(const struct record *record, union stored_row *row) {
     if (versioned) row->conversation.version = version;
 }
 
-tgs_status check_key(const struct input *input, size_t i, uint32_t flags, bool any_kind, union stored_row *row,
-                     tgs_error *err) {
+tgs_status check_key(const struct input *input, size_t i, uint32_t flags, bool any_kind,
+                     union stored_row *row, tgs_error *err) {
     struct fault at = {input, i, err};
     tgs_status status = copy_known(&at, row);
     if (status != TGS_OK) return status;

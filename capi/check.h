@@ -29,18 +29,19 @@ struct input {
 };
 
 /* A stored record, an array that is there, a stride that fits, at most `max` rows. */
-tgs_status check_input(struct input *input, int32_t record, const void *rows, size_t count, size_t stride, size_t max,
-                       tgs_error *err);
+tgs_status check_input(struct input *input, int32_t record, const void *rows, size_t count, size_t stride,
+                       size_t max, tgs_error *err);
 
 /* Copy row i of the input, checked to be well formed, into `row`: shallow, with
  * fields and nulls in their plain form (no read-only bits, NULL texts as nulls).
  * `flags`: the TGS_ROW_* it may carry. */
-tgs_status check_row(const struct input *input, size_t i, uint32_t flags, union stored_row *row, tgs_error *err);
+tgs_status check_row(const struct input *input, size_t i, uint32_t flags, union stored_row *row,
+                     tgs_error *err);
 
 /* The same for a key: only key members and flags count, all others are cleared.
  * `any_kind`: peers may have TGS_PEER_ANY. */
-tgs_status check_key(const struct input *input, size_t i, uint32_t flags, bool any_kind, union stored_row *row,
-                     tgs_error *err);
+tgs_status check_key(const struct input *input, size_t i, uint32_t flags, bool any_kind,
+                     union stored_row *row, tgs_error *err);
 
 /* A text argument: UTF-8 without NUL, up to `max` bytes.  `name` is for the message. */
 tgs_status check_text(tgs_str text, size_t max, const char *name, tgs_error *err);

@@ -23,9 +23,11 @@ static const struct {
     {TGS_E_BUSY, true, "busy", "held by somebody else for the whole deadline; try again or wait longer"},
     {TGS_E_TIMEOUT, true, "timeout", "the deadline passed; try again or give more time"},
     {TGS_E_CANCELLED, false, "cancelled", "the call was cancelled"},
-    {TGS_E_UNAVAILABLE, true, "unavailable", "the database can't be reached; check that it is there and try again"},
+    {TGS_E_UNAVAILABLE, true, "unavailable",
+     "the database can't be reached; check that it is there and try again"},
     {TGS_E_AUTH, false, "auth", "access was refused; check the credentials or permissions"},
-    {TGS_E_READ_ONLY, false, "read only", "the store is open for reading only; open it with mode=rwc to write"},
+    {TGS_E_READ_ONLY, false, "read only",
+     "the store is open for reading only; open it with mode=rwc to write"},
     {TGS_E_NO_SPACE, true, "no space", "no space left; free some and try again"},
     {TGS_E_TOO_LARGE, false, "too large", "beyond a limit of tgstore.h; split it"},
     {TGS_E_CORRUPT, false, "corrupt", "stored data can't be decoded; restore it from a backup"},
@@ -60,7 +62,8 @@ static void make_one_line(char *message) {
     }
 }
 
-static tgs_status fill(tgs_error *err, tgs_status code, int64_t index, const char *format, va_list arguments) {
+static tgs_status fill(tgs_error *err, tgs_status code, int64_t index, const char *format,
+                       va_list arguments) {
     if (!err) return code;
     size_t status = find_status(code);
     err->code = code;

@@ -11,7 +11,8 @@ void error_clear(tgs_error *err);
 /* Fill in err (nullable) with a printf message and return `code`, so that callers can
  * say: return error_set(err, TGS_E_INVALID, ...).  The message is made one line of UTF-8, and
  * cut if it is too long. */
-tgs_status error_set(tgs_error *err, tgs_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+tgs_status error_set(tgs_error *err, tgs_status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* The same, for a fault in row `index` of the caller's rows. */
 tgs_status error_set_row(tgs_error *err, tgs_status code, size_t index, const char *format, ...)

@@ -56,7 +56,8 @@ static bool same_key(const tgs_op *a, const tgs_op *b) {
     const struct record *record = record_get(a->record);
     for (size_t i = 0; i < record->n_fields; i++) {
         const tgs_field *field = &record->fields[i];
-        if (!field->bit && !same_member(field, field_in(a->row, field), field_in(b->row, field))) return false;
+        if (!field->bit && !same_member(field, field_in(a->row, field), field_in(b->row, field)))
+            return false;
     }
     return true;
 }
@@ -110,10 +111,11 @@ static uint64_t *mask_of(tgs_op *op, uint64_t bit) {
 }
 
 static void take(tgs_op *to, uint64_t *old, uint64_t *mask, const tgs_field *field, const tgs_op *from) {
-    static const size_t sizes[] = {
-        [TGS_TYPE_I32] = sizeof(int32_t),       [TGS_TYPE_I64] = sizeof(int64_t),
-        [TGS_TYPE_TEXT] = sizeof(tgs_str),      [TGS_TYPE_BYTES] = sizeof(tgs_bytes),
-        [TGS_TYPE_TEXTS] = sizeof(struct texts)};
+    static const size_t sizes[] = {[TGS_TYPE_I32] = sizeof(int32_t),
+                                   [TGS_TYPE_I64] = sizeof(int64_t),
+                                   [TGS_TYPE_TEXT] = sizeof(tgs_str),
+                                   [TGS_TYPE_BYTES] = sizeof(tgs_bytes),
+                                   [TGS_TYPE_TEXTS] = sizeof(struct texts)};
     if (old) *old &= ~field->bit;
     *mask |= field->bit;
     memcpy((char *)(uintptr_t)to->row + field->offset, field_in(from->row, field), sizes[field->type]);
@@ -125,17 +127,17 @@ static void merge_field(tgs_op *to, tgs_op *later, const tgs_field *field) {
     uint64_t bit = field->bit;
     uint64_t *old = mask_of(to, bit), *new = mask_of(later, bit);
     if (!new || new == &later->stamp_new) return; /* after the earlier put the row is not new */
-    if (new == &later->raise && old && old != &to->clear) {
+    if (new == &later->raise && old &&old != &to->clear) {
         const int64_t *was = field_in(to->row, field), *is = field_in(later->row, field);
         if (*is >= *was) take(to, old, old, field, later);
     } else if (new == &later->fill) {
         if (!old || old == &to->clear) take(to, old, old ? &to->set : &to->fill, field, later);
     } else {
-        uint64_t *mask = new == &later->set ? &to->set
+        uint64_t *mask = new == &later->set     ? &to->set
                          : new == &later->clear ? &to->clear
                          : new == &later->stamp ? &to->stamp
-                         : old ? &to->set /* raise of what was cleared just before */
-                               : &to->raise;
+                         : old                  ? &to->set /* raise of what was cleared just before */
+                                                : &to->raise;
         take(to, old, mask, field, later);
     }
 }
@@ -187,7 +189,8 @@ static bool repeated_insert(const tgs_op *earlier, const tgs_op *later) {
 
 /* Does it delete rows of other keys?  Then nothing after it may move to before it. */
 static bool deletes_others(const tgs_op *op) {
-    return op->record == TGS_RECORD_SESSION && (op->tag == TGS_OP_DELETE || (op->flags & TGS_OP_REPLACE_ACCOUNT));
+    return op->record == TGS_RECORD_SESSION &&
+           (op->tag == TGS_OP_DELETE || (op->flags & TGS_OP_REPLACE_ACCOUNT));
 }
 
 static bool copy_row(struct fold *fold, tgs_op *op) {

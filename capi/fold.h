@@ -10,8 +10,8 @@
 struct fold {
     const tgs_op *ops;
     size_t count;
-    size_t *shares;  /* row i has the result of row shares[i]; NULL: each its own */
-    bool *left;      /* row i was left out because the row it shares with made it old; NULL with shares */
+    size_t *shares; /* row i has the result of row shares[i]; NULL: each its own */
+    bool *left;     /* row i was left out because the row it shares with made it old; NULL with shares */
     struct arena arena;
 };
 

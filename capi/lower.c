@@ -10,8 +10,7 @@
 #include "text.h"
 
 #define DEFAULT_MAX_ATTEMPTS 10
-#define DELETE_FLAGS \
-    (TGS_ROW_FOUND | TGS_ROW_IF_PRESENT | TGS_ROW_IF_ABSENT | TGS_ROW_REQUIRE)
+#define DELETE_FLAGS (TGS_ROW_FOUND | TGS_ROW_IF_PRESENT | TGS_ROW_IF_ABSENT | TGS_ROW_REQUIRE)
 
 /* The operation being made: its row is a copy of ours that may be changed. */
 struct lowering {
@@ -79,8 +78,8 @@ static tgs_status keep_digits(const struct lowering *low, const tgs_field *field
     size_t len = 0;
     if (!phone_digits(*phone, digits, &len))
         return error_set_row(low->err, TGS_E_INVALID, low->index,
-                             "%s row %zu: %s may have digits, +, -, ., spaces and brackets only", low->record->name,
-                             low->index, field->name);
+                             "%s row %zu: %s may have digits, +, -, ., spaces and brackets only",
+                             low->record->name, low->index, field->name);
     *phone = (tgs_str){digits, len};
     low->list->payload += len;
     return TGS_OK;
@@ -155,15 +154,15 @@ static tgs_status lower_queue_item(const struct lowering *low) {
     if (!(op->set & TGS_QUEUE_ITEM_ATTEMPTS)) item->attempts = 0;
     if (!(op->set & TGS_QUEUE_ITEM_MAX_ATTEMPTS)) item->max_attempts = DEFAULT_MAX_ATTEMPTS;
     if (item->max_attempts < 1)
-        return error_set_row(low->err, TGS_E_INVALID, low->index, "queue_item row %zu: max_attempts must be at least 1",
-                             low->index);
+        return error_set_row(low->err, TGS_E_INVALID, low->index,
+                             "queue_item row %zu: max_attempts must be at least 1", low->index);
     if (item->attempts == INT64_MAX) /* a claim counts one more */
         return error_set_row(low->err, TGS_E_INVALID, low->index, "queue_item row %zu: attempts is too large",
                              low->index);
     op->set |= TGS_QUEUE_ITEM_STATE | TGS_QUEUE_ITEM_ATTEMPTS | TGS_QUEUE_ITEM_MAX_ATTEMPTS;
     if ((op->set & TGS_QUEUE_ITEM_DUE) && (op->set & TGS_QUEUE_ITEM_DELAY))
-        return error_set_row(low->err, TGS_E_INVALID, low->index, "queue_item row %zu: due and delay_ms exclude each other",
-                             low->index);
+        return error_set_row(low->err, TGS_E_INVALID, low->index,
+                             "queue_item row %zu: due and delay_ms exclude each other", low->index);
     if (!(op->set & (TGS_QUEUE_ITEM_DUE | TGS_QUEUE_ITEM_DELAY)))
         set_i64(low, TGS_QUEUE_ITEM_DELAY, &item->delay_ms, 0);
     if ((op->set & TGS_QUEUE_ITEM_LANE) && !item->lane.len) op->set &= ~(uint64_t)TGS_QUEUE_ITEM_LANE;
@@ -199,7 +198,8 @@ static tgs_status lower_session(const struct lowering *low) {
     if (low->op->set & TGS_SESSION_USER_ID)
         low->op->flags |=
             low->row->head.flags & TGS_ROW_REPLACE_ACCOUNT ? TGS_OP_REPLACE_ACCOUNT : TGS_OP_SAME_ACCOUNT;
-    if (low->op->set & TGS_SESSION_USERNAME) low->row->session.username = username_shown(low->row->session.username);
+    if (low->op->set & TGS_SESSION_USERNAME)
+        low->row->session.username = username_shown(low->row->session.username);
     return TGS_OK;
 }
 
@@ -240,8 +240,9 @@ static tgs_status lower_expiry(const struct lowering *low) {
     uint64_t ttl = low->record->ttl_bit, expires = low->record->expires_bit;
     if (!(low->row->head.fields & ttl)) return TGS_OK;
     if (low->row->head.fields & expires)
-        return error_set_row(low->err, TGS_E_INVALID, low->index, "%s row %zu: expires and ttl_ms exclude each other",
-                             low->record->name, low->index);
+        return error_set_row(low->err, TGS_E_INVALID, low->index,
+                             "%s row %zu: expires and ttl_ms exclude each other", low->record->name,
+                             low->index);
     if (low->op->clear & ttl) low->op->clear = (low->op->clear & ~ttl) | expires;
     return TGS_OK;
 }
@@ -249,7 +250,8 @@ static tgs_status lower_expiry(const struct lowering *low) {
 static tgs_status lower_put_row(const struct lowering *low) {
     tgs_op *op = low->op;
     op->tag = TGS_OP_PUT;
-    op->flags = low->row->head.flags & (TGS_ROW_IF_PRESENT | TGS_ROW_IF_ABSENT | TGS_ROW_IF_VERSION | TGS_ROW_REQUIRE);
+    op->flags = low->row->head.flags &
+                (TGS_ROW_IF_PRESENT | TGS_ROW_IF_ABSENT | TGS_ROW_IF_VERSION | TGS_ROW_REQUIRE);
     if (low->record->insert_only && (op->flags & TGS_OP_REQUIRE)) op->flags |= TGS_OP_IF_ABSENT;
     op->set = low->row->head.fields & ~low->row->head.nulls;
     op->clear = low->row->head.nulls;
@@ -363,15 +365,16 @@ static tgs_status settle_one(struct lowering *low, const struct input *input, si
     low->op->done_ttl_ms = low->list->lifetimes->done_ttl_ms;
     low->op->dead_ttl_ms = low->list->lifetimes->dead_ttl_ms;
     if (action == TGS_SETTLE_EXTEND && !(low->op->set & TGS_QUEUE_ITEM_DELAY))
-        return error_set_row(low->err, TGS_E_INVALID, low->index, "queue_item row %zu: delay_ms says for how long to extend",
-                             low->index);
+        return error_set_row(low->err, TGS_E_INVALID, low->index,
+                             "queue_item row %zu: delay_ms says for how long to extend", low->index);
     return keep_members(low);
 }
 
 tgs_status lower_settle(struct op_list *list, int32_t action, const void *items, size_t count, size_t stride,
                         tgs_error *err) {
     if (action < TGS_SETTLE_ACK || action > TGS_SETTLE_KILL)
-        return error_set(err, TGS_E_INVALID, "%" PRId32 " is not an action; use TGS_SETTLE_ACK to _KILL", action);
+        return error_set(err, TGS_E_INVALID, "%" PRId32 " is not an action; use TGS_SETTLE_ACK to _KILL",
+                         action);
     struct input input;
     tgs_status status = check_input(&input, TGS_RECORD_QUEUE_ITEM, items, count, stride, TGS_MAX_ROWS, err);
     return status == TGS_OK ? add_rows(list, &input, action, settle_one, err) : status;

@@ -22,7 +22,7 @@ struct op_list {
     size_t payload; /* bytes of texts and blobs */
     size_t first;   /* number of the next addition's first row, for errors */
     bool copies;
-    bool auth;      /* has auth material, so must be durable */
+    bool auth; /* has auth material, so must be durable */
     const struct lifetimes *lifetimes;
     struct arena arena;
 };

@@ -6,7 +6,8 @@
 #define STEP_ROWS 1000 /* so that other writers get in between */
 
 /* Repeat the operation until it says that nothing is left. */
-static tgs_status repeat(struct entry *entry, const tgs_session *session, const tgs_op *op, uint64_t *removed) {
+static tgs_status repeat(struct entry *entry, const tgs_session *session, const tgs_op *op,
+                         uint64_t *removed) {
     for (;;) {
         tgs_sink sink = {0};
         /* A purge deletes auth keys, and those must not come back. */
@@ -16,7 +17,8 @@ static tgs_status repeat(struct entry *entry, const tgs_session *session, const 
         if (sink.last.applied) return TGS_OK;
         status = limits_check(&entry->limits.backend);
         if (status != TGS_OK)
-            return error_set(entry->err, status, "stopped midway; what was removed is gone, call again for the rest");
+            return error_set(entry->err, status,
+                             "stopped midway; what was removed is gone, call again for the rest");
     }
 }
 

@@ -35,7 +35,8 @@ static const tgs_backend *find_known(tgs_str scheme) {
 static tgs_status add(const tgs_backend *backend, const char *from, tgs_error *err) {
     static const tgs_backend none;
     if (!backend)
-        return error_set(err, TGS_E_UNSUPPORTED, "%.120s was made for another version of tgstore; compile it anew", from);
+        return error_set(err, TGS_E_UNSUPPORTED,
+                         "%.120s was made for another version of tgstore; compile it anew", from);
     tgs_backend copy = none;
     memcpy(&copy, backend, backend->size < sizeof copy ? backend->size : sizeof copy);
     if (!copy.name || !copy.schemes || !copy.open || !copy.close || !copy.write || !copy.read)
@@ -44,10 +45,11 @@ static tgs_status add(const tgs_backend *backend, const char *from, tgs_error *e
         const tgs_backend *other = find_known((tgs_str){*name, strlen(*name)});
         if (other && strcmp(other->name, copy.name) == 0) return TGS_OK; /* loaded before */
         if (other)
-            return error_set(err, TGS_E_CONFLICT, "the scheme %.32s: is served by the back end %.16s already", *name,
-                             other->name);
+            return error_set(err, TGS_E_CONFLICT, "the scheme %.32s: is served by the back end %.16s already",
+                             *name, other->name);
     }
-    if (n_known == MAX_BACKENDS) return error_set(err, TGS_E_TOO_LARGE, "more than %d back ends", MAX_BACKENDS);
+    if (n_known == MAX_BACKENDS)
+        return error_set(err, TGS_E_TOO_LARGE, "more than %d back ends", MAX_BACKENDS);
     known[n_known++] = copy;
     return TGS_OK;
 }
@@ -64,7 +66,8 @@ static tgs_status load(const char *path, tgs_error *err) {
     void *symbol = dlsym(module, "tgs_backend_entry");
     if (!symbol) {
         dlclose(module);
-        return error_set(err, TGS_E_UNSUPPORTED, "%.120s has no function tgs_backend_entry; it is no back end", path);
+        return error_set(err, TGS_E_UNSUPPORTED,
+                         "%.120s has no function tgs_backend_entry; it is no back end", path);
     }
     tgs_backend_entry_function entry;
     memcpy(&entry, &symbol, sizeof entry); /* ISO C has no cast from data to function pointers */
@@ -87,11 +90,11 @@ TGS_API tgs_status tgs_backend_load(tgs_str path, const tgs_call *call, tgs_erro
 }
 
 /* Load tgstore-SCHEME.so from a folder if it is there. */
-static bool try_folder(const char *folder, size_t len, const char *subfolder, tgs_str scheme, tgs_status *status,
-                       tgs_error *err) {
+static bool try_folder(const char *folder, size_t len, const char *subfolder, tgs_str scheme,
+                       tgs_status *status, tgs_error *err) {
     char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%.*s%s/tgstore-%.*s.so", (int)len, folder, subfolder, (int)scheme.len,
-                     scheme.ptr);
+    int n = snprintf(path, sizeof path, "%.*s%s/tgstore-%.*s.so", (int)len, folder, subfolder,
+                     (int)scheme.len, scheme.ptr);
     if (!len || n < 0 || (size_t)n >= sizeof path || access(path, F_OK) != 0) return false;
     *status = load(path, err);
     return true;
@@ -112,7 +115,8 @@ static bool try_beside(tgs_str scheme, tgs_status *status, tgs_error *err) {
     Dl_info info;
     if (!dladdr(known, &info) || !info.dli_fname) return false;
     const char *slash = strrchr(info.dli_fname, '/');
-    return slash && try_folder(info.dli_fname, (size_t)(slash - info.dli_fname), "/tgstore", scheme, status, err);
+    return slash &&
+           try_folder(info.dli_fname, (size_t)(slash - info.dli_fname), "/tgstore", scheme, status, err);
 }
 
 static tgs_status search(tgs_str scheme, tgs_error *err) {
@@ -121,7 +125,8 @@ static tgs_status search(tgs_str scheme, tgs_error *err) {
         try_folder(TGS_MODULE_DIR, strlen(TGS_MODULE_DIR), "", scheme, &status, err))
         return status;
     return error_set(err, TGS_E_UNSUPPORTED,
-                     "no back end serves URLs that begin with %.*s:; a module tgstore-%.*s.so would, see TGSTORE_MODULE_PATH",
+                     "no back end serves URLs that begin with %.*s:; a module tgstore-%.*s.so would, see "
+                     "TGSTORE_MODULE_PATH",
                      (int)scheme.len, scheme.ptr, (int)scheme.len, scheme.ptr);
 }
 
@@ -133,8 +138,8 @@ tgs_status module_find(tgs_str scheme, const tgs_backend **backend, tgs_error *e
         status = search(scheme, err);
         *backend = status == TGS_OK ? find_known(scheme) : NULL;
         if (status == TGS_OK && !*backend)
-            status = error_set(err, TGS_E_UNSUPPORTED, "the module found for %.*s: does not serve it", (int)scheme.len,
-                               scheme.ptr);
+            status = error_set(err, TGS_E_UNSUPPORTED, "the module found for %.*s: does not serve it",
+                               (int)scheme.len, scheme.ptr);
     }
     pthread_mutex_unlock(&lock);
     return status;

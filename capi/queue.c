@@ -11,8 +11,8 @@ static tgs_status check_claim(tgs_str owner, tgs_str lane, int64_t lease_ms, siz
     return status;
 }
 
-TGS_API tgs_status tgs_queue_claim(tgs_session *session, tgs_str owner, tgs_str lane, int64_t lease_ms, size_t limit,
-                                   tgs_rows **out, const tgs_call *call, tgs_error *err) {
+TGS_API tgs_status tgs_queue_claim(tgs_session *session, tgs_str owner, tgs_str lane, int64_t lease_ms,
+                                   size_t limit, tgs_rows **out, const tgs_call *call, tgs_error *err) {
     if (out) *out = NULL;
     struct entry entry;
     tgs_status status = entry_begin(&entry, session ? session->store : NULL, call, err);

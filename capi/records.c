@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "records.h"
 
-static const char *const session_statuses[] = {"unknown",    "active",  "logged_out",
-                                               "duplicated", "revoked", "banned", NULL};
+static const char *const session_statuses[] = {"unknown", "active", "logged_out", "duplicated",
+                                               "revoked", "banned", NULL};
 static const char *const dc_auth_slots[] = {"permanent", "temporary", NULL};
 static const char *const peer_kinds[] = {"user", "chat", "channel", NULL};
 static const char *const peer_subtypes[] = {"none",      "bot",   "group",  "broadcast", "supergroup",

@@ -33,18 +33,18 @@ struct row_head {
 struct record {
     const char *name;
     size_t row_size;
-    size_t first_size;   /* row_size of the first release: no caller has less */
+    size_t first_size; /* row_size of the first release: no caller has less */
     const tgs_field *fields;
     size_t n_fields;
     uint64_t known_bits; /* all bits of the fields */
     uint64_t read_only_bits;
-    uint32_t row_flags;  /* TGS_ROW_* a write may carry */
-    uint64_t ttl_bit;    /* of the ttl_ms member, or 0 */
+    uint32_t row_flags; /* TGS_ROW_* a write may carry */
+    uint64_t ttl_bit;   /* of the ttl_ms member, or 0 */
     uint64_t expires_bit;
-    size_t reserved_offset; /* of reserved[4] */
+    size_t reserved_offset;  /* of reserved[4] */
     size_t reserved0_offset; /* of reserved0, or 0 */
-    bool insert_only;    /* a put never changes an existing row */
-    bool auth;           /* always durable */
+    bool insert_only;        /* a put never changes an existing row */
+    bool auth;               /* always durable */
 };
 
 /* NULL if there is no such record. */

@@ -105,7 +105,9 @@ tgs_status rows_append(tgs_rows *rows, const void *row, tgs_error *err) {
 
 void *rows_at(tgs_rows *rows, size_t i) { return rows->data + i * rows->record->row_size; }
 
-struct arena *rows_arena(tgs_rows *rows) { return &rows->arena; }
+struct arena *rows_arena(tgs_rows *rows) {
+    return &rows->arena;
+}
 
 void rows_set_more(tgs_rows *rows, bool more) { rows->more = more; }
 

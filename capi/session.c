@@ -71,7 +71,8 @@ static tgs_status acquire(struct entry *entry, const tgs_session *session, const
 }
 
 TGS_API tgs_status tgs_lease_acquire(tgs_session *session, tgs_str owner, int32_t mode, int64_t ttl_ms,
-                                     int64_t wait_ms, tgs_session **out, const tgs_call *call, tgs_error *err) {
+                                     int64_t wait_ms, tgs_session **out, const tgs_call *call,
+                                     tgs_error *err) {
     if (out) *out = NULL;
     struct entry entry;
     tgs_status status = entry_begin(&entry, session ? session->store : NULL, call, err);
@@ -80,7 +81,8 @@ TGS_API tgs_status tgs_lease_acquire(tgs_session *session, tgs_str owner, int32_
                  : error_set(entry.err, TGS_E_INVALID, "out is NULL");
     /* The handle first: a lease that nobody has a handle for would block the session. */
     tgs_session *leased = NULL;
-    if (status == TGS_OK && !(leased = session_make(session->store, session->name, 0))) status = error_nomem(entry.err);
+    if (status == TGS_OK && !(leased = session_make(session->store, session->name, 0)))
+        status = error_nomem(entry.err);
     if (status == TGS_OK) {
         char host_name[256] = "";
         if (gethostname(host_name, sizeof host_name - 1) != 0) host_name[0] = '\0';
@@ -107,7 +109,8 @@ static tgs_status on_lease(tgs_session *session, tgs_op *op, const tgs_call *cal
     if (status != TGS_OK) return status;
     tgs_sink sink = {0};
     if (!session->token)
-        status = error_set(entry.err, TGS_E_INVALID, "this handle has no lease; tgs_lease_acquire gives one that has");
+        status = error_set(entry.err, TGS_E_INVALID,
+                           "this handle has no lease; tgs_lease_acquire gives one that has");
     else if (op->tag == TGS_OP_LEASE_RENEW && op->ttl_ms <= 0)
         status = error_set(entry.err, TGS_E_INVALID, "ttl_ms must be positive");
     else
@@ -116,7 +119,8 @@ static tgs_status on_lease(tgs_session *session, tgs_op *op, const tgs_call *cal
     return status;
 }
 
-TGS_API tgs_status tgs_lease_renew(tgs_session *session, int64_t ttl_ms, const tgs_call *call, tgs_error *err) {
+TGS_API tgs_status tgs_lease_renew(tgs_session *session, int64_t ttl_ms, const tgs_call *call,
+                                   tgs_error *err) {
     tgs_op op = {.tag = TGS_OP_LEASE_RENEW, .ttl_ms = ttl_ms};
     return on_lease(session, &op, call, err);
 }

@@ -90,7 +90,8 @@ static void describe(const tgs_holder *holder, char *text, size_t size) {
     struct tm parts;
     char when[32] = "?";
     if (gmtime_r(&since, &parts)) strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S UTC", &parts);
-    snprintf(text, size, "%.*s on %.*s, pid %" PRId64 ", since %s", (int)(holder->owner.len > 48 ? 48 : holder->owner.len),
+    snprintf(text, size, "%.*s on %.*s, pid %" PRId64 ", since %s",
+             (int)(holder->owner.len > 48 ? 48 : holder->owner.len),
              holder->owner.ptr ? holder->owner.ptr : "",
              (int)(holder->host_name.len > 32 ? 32 : holder->host_name.len),
              holder->host_name.ptr ? holder->host_name.ptr : "", holder->pid, when);
@@ -98,7 +99,8 @@ static void describe(const tgs_holder *holder, char *text, size_t size) {
 
 static tgs_status host_fenced(tgs_error *err, const tgs_holder *holder) {
     if (holder->token && !holder->owner.ptr)
-        return error_set(err, TGS_E_FENCED, "the session's lease ran out or was taken over; acquire it again");
+        return error_set(err, TGS_E_FENCED,
+                         "the session's lease ran out or was taken over; acquire it again");
     char who[160];
     describe(holder, who, sizeof who);
     return error_set(err, TGS_E_FENCED, "the session is leased to %s; stop it, or wait", who);

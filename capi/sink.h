@@ -17,7 +17,7 @@ struct tgs_sink {
     size_t budget;       /* bytes of texts and blobs after which no more rows are wanted.  0: no limit */
     tgs_result *results; /* n_results of them, by the index of the operation; NULL: not asked for */
     size_t n_results;
-    tgs_result last;     /* the last result given, for operations that stand alone */
+    tgs_result last; /* the last result given, for operations that stand alone */
 };
 
 /* The functions of tgs_host. */

@@ -24,14 +24,15 @@ static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
 
 /* --- options ------------------------------------------------------------------------------ */
 
-static tgs_status take_number(struct url *url, const char *key, int64_t least, int64_t *value, tgs_error *err) {
+static tgs_status take_number(struct url *url, const char *key, int64_t least, int64_t *value,
+                              tgs_error *err) {
     tgs_str text;
     if (!url_take_option(url, key, &text)) return TGS_OK;
     char *end;
     long long number = strtoll(text.ptr, &end, 10);
     /* strtoll skips spaces and saturates; neither is a number that anybody meant */
-    if (!text.len || *end || (text.ptr[0] != '-' && (text.ptr[0] < '0' || text.ptr[0] > '9')) || number < least ||
-        number == INT64_MAX)
+    if (!text.len || *end || (text.ptr[0] != '-' && (text.ptr[0] < '0' || text.ptr[0] > '9')) ||
+        number < least || number == INT64_MAX)
         return error_set(err, TGS_E_INVALID, "%s=%.32s is not a number of milliseconds", key, text.ptr);
     *value = number;
     return TGS_OK;
@@ -54,7 +55,8 @@ static tgs_status take_options(tgs_store *store, struct url *url, tgs_error *err
         tgs_status status = take_number(url, numbers[i].key, numbers[i].least, numbers[i].value, err);
         if (status != TGS_OK) return status;
     }
-    if (store->timeout_ms == 0) return error_set(err, TGS_E_INVALID, "timeout_ms=0 leaves no time; -1 is no limit");
+    if (store->timeout_ms == 0)
+        return error_set(err, TGS_E_INVALID, "timeout_ms=0 leaves no time; -1 is no limit");
     return TGS_OK;
 }
 
@@ -96,7 +98,8 @@ static tgs_status finish_answer(tgs_error *err, tgs_status status, const tgs_bac
     return status;
 }
 
-static tgs_status open_backend(tgs_store *store, const struct url *url, const struct limits *limits, tgs_error *err) {
+static tgs_status open_backend(tgs_store *store, const struct url *url, const struct limits *limits,
+                               tgs_error *err) {
     tgs_status status = module_find(url->scheme, &store->backend, err);
     if (status != TGS_OK) return status;
     tgs_backend_open open = {.size = sizeof open,
@@ -109,15 +112,17 @@ static tgs_status open_backend(tgs_store *store, const struct url *url, const st
     return finish_answer(err, status, store->backend);
 }
 
-TGS_API tgs_status tgs_store_open(tgs_str url_text, const tgs_option *options, size_t n_options, tgs_store **out,
-                                  const tgs_call *call, tgs_error *err) {
+TGS_API tgs_status tgs_store_open(tgs_str url_text, const tgs_option *options, size_t n_options,
+                                  tgs_store **out, const tgs_call *call, tgs_error *err) {
     tgs_error spare;
     if (!err) err = &spare;
     error_clear(err);
     if (!out) return error_set(err, TGS_E_INVALID, "out is NULL");
     *out = NULL;
-    if (n_options && !options) return error_set(err, TGS_E_INVALID, "options is NULL, but there are %zu", n_options);
-    if (n_options > TGS_MAX_ROWS) return error_set(err, TGS_E_TOO_LARGE, "more than %d options", TGS_MAX_ROWS);
+    if (n_options && !options)
+        return error_set(err, TGS_E_INVALID, "options is NULL, but there are %zu", n_options);
+    if (n_options > TGS_MAX_ROWS)
+        return error_set(err, TGS_E_TOO_LARGE, "more than %d options", TGS_MAX_ROWS);
     struct url url;
     tgs_status status = url_parse(&url, url_text, options, n_options, err);
     if (status != TGS_OK) return status;
@@ -175,7 +180,8 @@ tgs_status store_check(const tgs_store *store, tgs_error *err) {
         return TGS_E_INVALID; /* a constant, so that compilers see that nobody goes on */
     }
     if (forked(store))
-        return error_set(err, TGS_E_INVALID, "the store was opened before fork; open it anew in the child process");
+        return error_set(err, TGS_E_INVALID,
+                         "the store was opened before fork; open it anew in the child process");
     if (atomic_load(&store->closing)) return error_set(err, TGS_E_INVALID, "the store is closed");
     return TGS_OK;
 }
@@ -227,7 +233,8 @@ tgs_status store_read(struct entry *entry, tgs_query *query, tgs_sink *sink) {
     return finish_answer(entry->err, status, store->backend);
 }
 
-tgs_status store_read_rows(struct entry *entry, tgs_query *query, int32_t record, size_t limit, tgs_rows **out) {
+tgs_status store_read_rows(struct entry *entry, tgs_query *query, int32_t record, size_t limit,
+                           tgs_rows **out) {
     tgs_sink sink = {.rows = rows_new(record, limit < 64 ? limit + 1 : 64), .limit = limit};
     if (!sink.rows) return error_nomem(entry->err);
     tgs_status status = store_read(entry, query, &sink);
@@ -238,10 +245,11 @@ tgs_status store_read_rows(struct entry *entry, tgs_query *query, int32_t record
     return status;
 }
 
-tgs_status store_write(struct entry *entry, const tgs_session *session, const tgs_op *ops, size_t n_ops, bool durable,
-                       tgs_sink *sink) {
+tgs_status store_write(struct entry *entry, const tgs_session *session, const tgs_op *ops, size_t n_ops,
+                       bool durable, tgs_sink *sink) {
     tgs_store *store = entry->store;
-    if (store->capabilities & TGS_CAP_READ_ONLY) return error_set_native(entry->err, TGS_E_READ_ONLY, NULL, NULL);
+    if (store->capabilities & TGS_CAP_READ_ONLY)
+        return error_set_native(entry->err, TGS_E_READ_ONLY, NULL, NULL);
     tgs_write write = {.size = sizeof write,
                        .session = session ? session->name : (tgs_str){"", 0},
                        .token = session ? session->token : 0,
@@ -254,7 +262,8 @@ tgs_status store_write(struct entry *entry, const tgs_session *session, const tg
     return finish_answer(entry->err, status, store->backend);
 }
 
-tgs_status store_write_one(struct entry *entry, const tgs_session *session, const tgs_op *op, tgs_sink *sink) {
+tgs_status store_write_one(struct entry *entry, const tgs_session *session, const tgs_op *op,
+                           tgs_sink *sink) {
     return store_write(entry, session, op, 1, false, sink);
 }
 
@@ -307,7 +316,8 @@ TGS_API tgs_status tgs_sessions_list(tgs_store *store, tgs_str after, size_t lim
     if (status == TGS_OK && after.ptr)
         status = check_text(after, TGS_MAX_SESSION_NAME_BYTES, "after", entry.err);
     if (status == TGS_OK) {
-        tgs_query query = {.tag = TGS_QUERY_SESSIONS, .texts = &after, .n_texts = after.ptr != NULL, .limit = limit + 1};
+        tgs_query query = {
+            .tag = TGS_QUERY_SESSIONS, .texts = &after, .n_texts = after.ptr != NULL, .limit = limit + 1};
         status = store_read_rows(&entry, &query, TGS_RECORD_SESSION_INFO, limit, out);
     }
     entry_leave(&entry);

@@ -16,13 +16,13 @@ struct tgs_store {
     uint64_t capabilities;
     int64_t timeout_ms;
     struct lifetimes lifetimes;
-    unsigned forks;          /* fork count of the process that opened it */
-    atomic_int references;   /* the opener's, and one a session */
-    atomic_int running;      /* calls inside */
-    atomic_bool closing;     /* no new calls */
-    atomic_bool cancelling;  /* and no patience with the running ones */
-    pthread_mutex_t lock;    /* only for `idle` */
-    pthread_cond_t idle;     /* closing waits on it for the last call to leave */
+    unsigned forks;         /* fork count of the process that opened it */
+    atomic_int references;  /* the opener's, and one a session */
+    atomic_int running;     /* calls inside */
+    atomic_bool closing;    /* no new calls */
+    atomic_bool cancelling; /* and no patience with the running ones */
+    pthread_mutex_t lock;   /* only for `idle` */
+    pthread_cond_t idle;    /* closing waits on it for the last call to leave */
 };
 
 struct tgs_session {
@@ -35,8 +35,8 @@ struct tgs_session {
 struct entry {
     tgs_store *store;
     struct limits limits;
-    tgs_error *err;   /* never NULL */
-    tgs_error spare;  /* if the caller has none */
+    tgs_error *err;  /* never NULL */
+    tgs_error spare; /* if the caller has none */
 };
 
 /* Begin a call: clear err, refuse closed and inherited stores, resolve the limits.
@@ -52,13 +52,14 @@ void store_release(tgs_store *store);
 
 /* Through the back end, with its name in the error. */
 tgs_status store_read(struct entry *entry, tgs_query *query, tgs_sink *sink);
-tgs_status store_write(struct entry *entry, const tgs_session *session, const tgs_op *ops, size_t n_ops, bool durable,
-                       tgs_sink *sink);
+tgs_status store_write(struct entry *entry, const tgs_session *session, const tgs_op *ops, size_t n_ops,
+                       bool durable, tgs_sink *sink);
 
 /* A write of one operation that stands alone.  Its result is sink->last. */
 tgs_status store_write_one(struct entry *entry, const tgs_session *session, const tgs_op *op, tgs_sink *sink);
 
 /* A read whose rows, of `record`, become *out. */
-tgs_status store_read_rows(struct entry *entry, tgs_query *query, int32_t record, size_t limit, tgs_rows **out);
+tgs_status store_read_rows(struct entry *entry, tgs_query *query, int32_t record, size_t limit,
+                           tgs_rows **out);
 
 #endif

@@ -11,11 +11,12 @@ struct url {
     tgs_str path;        /* %XX decoded, terminated */
     tgs_option *options; /* decoded; those of the URL first, then the caller's */
     size_t n_options;
-    struct arena arena;  /* holds all of it; secret */
+    struct arena arena; /* holds all of it; secret */
 };
 
 /* Take `text` apart, after resolving "env:NAME" and "@FILE". */
-tgs_status url_parse(struct url *url, tgs_str text, const tgs_option *options, size_t n_options, tgs_error *err);
+tgs_status url_parse(struct url *url, tgs_str text, const tgs_option *options, size_t n_options,
+                     tgs_error *err);
 void url_free(struct url *url);
 
 /* Take the last option `key` out of the list: true if it was there. */

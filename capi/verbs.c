@@ -31,12 +31,14 @@ static tgs_status rows_from_keys(const struct input *input, tgs_rows **out, tgs_
 
 /* The back end reads the keys from the result's own rows, and replaces those it finds: each
  * key is copied once, and the ones not found are in place already. */
-static tgs_status get(struct entry *entry, const tgs_session *session, const struct input *input, tgs_rows **out) {
+static tgs_status get(struct entry *entry, const tgs_session *session, const struct input *input,
+                      tgs_rows **out) {
     tgs_rows *rows;
     tgs_status status = rows_from_keys(input, &rows, entry->err);
     if (status != TGS_OK) return status;
     tgs_sink sink = {.rows = rows, .slots = true};
-    tgs_query query = {.tag = TGS_QUERY_GET, .record = input->number, .session = session->name, .n_keys = input->count};
+    tgs_query query = {
+        .tag = TGS_QUERY_GET, .record = input->number, .session = session->name, .n_keys = input->count};
     query.keys = tgs_rows_data(rows, &query.stride);
     if (input->count) status = store_read(entry, &query, &sink);
     if (status == TGS_OK)
@@ -46,8 +48,8 @@ static tgs_status get(struct entry *entry, const tgs_session *session, const str
     return status;
 }
 
-TGS_API tgs_status tgs_get(tgs_session *session, int32_t record, const void *keys, size_t n_keys, size_t stride,
-                           tgs_rows **out, const tgs_call *call, tgs_error *err) {
+TGS_API tgs_status tgs_get(tgs_session *session, int32_t record, const void *keys, size_t n_keys,
+                           size_t stride, tgs_rows **out, const tgs_call *call, tgs_error *err) {
     if (out) *out = NULL;
     struct entry entry;
     tgs_status status = entry_begin(&entry, store_of(session), call, err);
@@ -66,7 +68,8 @@ static const tgs_filter no_filter = {.size = sizeof(tgs_filter), .kind = TGS_PEE
 
 static tgs_status check_filter_shape(const tgs_filter *filter, tgs_error *err) {
     if (filter->size < sizeof *filter)
-        return error_set(err, TGS_E_INVALID, "filter->size is %zu; set it to sizeof(tgs_filter)", filter->size);
+        return error_set(err, TGS_E_INVALID, "filter->size is %zu; set it to sizeof(tgs_filter)",
+                         filter->size);
     if (filter->reserved0 || !all_zero(filter->reserved, sizeof filter->reserved) ||
         !all_zero((const char *)filter + sizeof *filter, filter->size - sizeof *filter))
         return error_set(err, TGS_E_UNSUPPORTED, "filter: reserved or unknown members are not zero");
@@ -78,17 +81,21 @@ static tgs_status check_filter(const tgs_filter *filter, int32_t record, tgs_err
     tgs_status status = check_filter_shape(filter, err);
     if (status != TGS_OK) return status;
     bool queue = record == TGS_RECORD_QUEUE_ITEM;
-    if (filter->order != TGS_ORDER_KEY && !(filter->order == TGS_ORDER_EXPIRES && record == TGS_RECORD_CONVERSATION))
-        return error_set(err, TGS_E_INVALID, "filter: order %" PRId32 " is not one of this record", filter->order);
+    if (filter->order != TGS_ORDER_KEY &&
+        !(filter->order == TGS_ORDER_EXPIRES && record == TGS_RECORD_CONVERSATION))
+        return error_set(err, TGS_E_INVALID, "filter: order %" PRId32 " is not one of this record",
+                         filter->order);
     if (filter->kind != TGS_PEER_ANY &&
         (record != TGS_RECORD_PEER || filter->kind < TGS_PEER_USER || filter->kind > TGS_PEER_CHANNEL))
-        return error_set(err, TGS_E_INVALID, "filter: kind %" PRId32 " is for peers: TGS_PEER_USER to _CHANNEL",
-                         filter->kind);
+        return error_set(err, TGS_E_INVALID,
+                         "filter: kind %" PRId32 " is for peers: TGS_PEER_USER to _CHANNEL", filter->kind);
     if (filter->state != -1 && (!queue || filter->state < TGS_QUEUE_READY || filter->state > TGS_QUEUE_DEAD))
-        return error_set(err, TGS_E_INVALID, "filter: state %" PRId32 " is for the queue: TGS_QUEUE_READY to _DEAD",
+        return error_set(err, TGS_E_INVALID,
+                         "filter: state %" PRId32 " is for the queue: TGS_QUEUE_READY to _DEAD",
                          filter->state);
     if (!filter->scope.ptr) return TGS_OK;
-    if (record != TGS_RECORD_KV && !queue) return error_set(err, TGS_E_INVALID, "filter: scope is for kv and the queue");
+    if (record != TGS_RECORD_KV && !queue)
+        return error_set(err, TGS_E_INVALID, "filter: scope is for kv and the queue");
     return check_text(filter->scope, TGS_MAX_KEY_BYTES, "filter: scope", err);
 }
 
@@ -155,11 +162,12 @@ static tgs_status normalise_username(tgs_str name, size_t i, char *out, size_t *
 
 static tgs_status normalise_phone(tgs_str phone, size_t i, char *out, size_t *len, tgs_error *err) {
     if (phone_digits(phone, out, len)) return TGS_OK;
-    return error_set_row(err, TGS_E_INVALID, i, "phone %zu may have digits, +, -, ., spaces and brackets only", i);
+    return error_set_row(err, TGS_E_INVALID, i,
+                         "phone %zu may have digits, +, -, ., spaces and brackets only", i);
 }
 
-static tgs_status normalise_all(struct arena *arena, const tgs_str *names, size_t count, normalise one, tgs_str **out,
-                                tgs_error *err) {
+static tgs_status normalise_all(struct arena *arena, const tgs_str *names, size_t count, normalise one,
+                                tgs_str **out, tgs_error *err) {
     *out = arena_alloc(arena, count * sizeof **out);
     if (!*out) return error_nomem(err);
     for (size_t i = 0; i < count; i++) {
@@ -177,11 +185,13 @@ static tgs_status normalise_all(struct arena *arena, const tgs_str *names, size_
     return TGS_OK;
 }
 
-static tgs_status by_name(struct entry *entry, const tgs_session *session, tgs_query *query, const tgs_str *names,
-                          size_t count, normalise one, tgs_rows **out) {
-    if (count && !names) return error_set(entry->err, TGS_E_INVALID, "names is NULL, but there are %zu", count);
+static tgs_status by_name(struct entry *entry, const tgs_session *session, tgs_query *query,
+                          const tgs_str *names, size_t count, normalise one, tgs_rows **out) {
+    if (count && !names)
+        return error_set(entry->err, TGS_E_INVALID, "names is NULL, but there are %zu", count);
     if (count > TGS_MAX_ROWS)
-        return error_set(entry->err, TGS_E_TOO_LARGE, "%zu names; the limit of one call is %d", count, TGS_MAX_ROWS);
+        return error_set(entry->err, TGS_E_TOO_LARGE, "%zu names; the limit of one call is %d", count,
+                         TGS_MAX_ROWS);
     if (query->max_age_ms < 0) return error_set(entry->err, TGS_E_INVALID, "max_age_ms must not be negative");
     struct arena arena = {NULL, false};
     tgs_str *texts;
@@ -203,8 +213,8 @@ static tgs_status by_name(struct entry *entry, const tgs_session *session, tgs_q
     return status;
 }
 
-static tgs_status peers_by(tgs_session *session, tgs_query *query, const tgs_str *names, size_t count, normalise one,
-                           tgs_rows **out, const tgs_call *call, tgs_error *err) {
+static tgs_status peers_by(tgs_session *session, tgs_query *query, const tgs_str *names, size_t count,
+                           normalise one, tgs_rows **out, const tgs_call *call, tgs_error *err) {
     if (out) *out = NULL;
     struct entry entry;
     tgs_status status = entry_begin(&entry, store_of(session), call, err);
@@ -216,13 +226,15 @@ static tgs_status peers_by(tgs_session *session, tgs_query *query, const tgs_str
 }
 
 TGS_API tgs_status tgs_peers_by_username(tgs_session *session, const tgs_str *usernames, size_t n_usernames,
-                                         int64_t max_age_ms, tgs_rows **out, const tgs_call *call, tgs_error *err) {
+                                         int64_t max_age_ms, tgs_rows **out, const tgs_call *call,
+                                         tgs_error *err) {
     tgs_query query = {.tag = TGS_QUERY_PEER_BY_USERNAME, .max_age_ms = max_age_ms};
     return peers_by(session, &query, usernames, n_usernames, normalise_username, out, call, err);
 }
 
 TGS_API tgs_status tgs_peers_by_phone(tgs_session *session, const tgs_str *phones, size_t n_phones,
-                                      int64_t max_age_ms, tgs_rows **out, const tgs_call *call, tgs_error *err) {
+                                      int64_t max_age_ms, tgs_rows **out, const tgs_call *call,
+                                      tgs_error *err) {
     tgs_query query = {.tag = TGS_QUERY_PEER_BY_PHONE, .max_age_ms = max_age_ms};
     return peers_by(session, &query, phones, n_phones, normalise_phone, out, call, err);
 }

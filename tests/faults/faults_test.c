@@ -65,14 +65,15 @@ struct plan {
 
 static void check_failure(const struct plan *plan, size_t i, tgs_status status, const tgs_error *err) {
     if (!plan->documented(status))
-        fail_msg("%s: %s (%s) at fault %ld", steps[i].name, tgs_status_name(status), err->message, plan->next[i]);
+        fail_msg("%s: %s (%s) at fault %ld", steps[i].name, tgs_status_name(status), err->message,
+                 plan->next[i]);
     if (err->code != status || !err->message[0])
         fail_msg("%s: %s, but the error says %d (%s) at fault %ld", steps[i].name, tgs_status_name(status),
                  err->code, err->message, plan->next[i]);
 }
 
-/* Do a step with one fault after the other, until it succeeds; true if the last fault was never reached.  A step
- * that fails must have changed nothing, so that it can be done again. */
+/* Do a step with one fault after the other, until it succeeds; true if the last fault was never reached.  A
+ * step that fails must have changed nothing, so that it can be done again. */
 static bool do_step(struct plan *plan, struct world *world, size_t i) {
     for (bool open_outcome = false;; plan->next[i]++) {
         tgs_error err;
@@ -138,32 +139,38 @@ static struct world sqlite(void) {
 
 static void memory_without_an_allocation(void **state) {
     (void)state;
-    fail_everywhere(memory(), (struct plan){.fault = FAULT_ALLOCATION, .onward = false, .documented = memory_error});
+    fail_everywhere(memory(),
+                    (struct plan){.fault = FAULT_ALLOCATION, .onward = false, .documented = memory_error});
 }
 
 static void memory_without_memory(void **state) {
     (void)state;
-    fail_everywhere(memory(), (struct plan){.fault = FAULT_ALLOCATION, .onward = true, .documented = memory_error});
+    fail_everywhere(memory(),
+                    (struct plan){.fault = FAULT_ALLOCATION, .onward = true, .documented = memory_error});
 }
 
 static void sqlite_without_an_allocation(void **state) {
     (void)state;
-    fail_everywhere(sqlite(), (struct plan){.fault = FAULT_ALLOCATION, .onward = false, .documented = memory_error});
+    fail_everywhere(sqlite(),
+                    (struct plan){.fault = FAULT_ALLOCATION, .onward = false, .documented = memory_error});
 }
 
 static void sqlite_without_memory(void **state) {
     (void)state;
-    fail_everywhere(sqlite(), (struct plan){.fault = FAULT_ALLOCATION, .onward = true, .documented = memory_error});
+    fail_everywhere(sqlite(),
+                    (struct plan){.fault = FAULT_ALLOCATION, .onward = true, .documented = memory_error});
 }
 
 static void sqlite_without_a_write(void **state) {
     (void)state;
-    fail_everywhere(sqlite(), (struct plan){.fault = FAULT_FILE_WRITE, .onward = false, .documented = disk_error});
+    fail_everywhere(sqlite(),
+                    (struct plan){.fault = FAULT_FILE_WRITE, .onward = false, .documented = disk_error});
 }
 
 static void sqlite_on_a_full_disk(void **state) {
     (void)state;
-    fail_everywhere(sqlite(), (struct plan){.fault = FAULT_FILE_WRITE, .onward = true, .documented = disk_error});
+    fail_everywhere(sqlite(),
+                    (struct plan){.fault = FAULT_FILE_WRITE, .onward = true, .documented = disk_error});
 }
 
 int main(void) {

@@ -91,7 +91,6 @@ int ftruncate(int fd, off_t size) {
     return write_fails() ? -1 : next(fd, size);
 }
 
-
 /* Nothing here cuts the power, so waiting for the disk would only cost time. */
 int fsync(int fd) {
     (void)fd;

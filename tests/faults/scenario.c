@@ -67,7 +67,10 @@ static tgs_status put_peers(struct world *w, tgs_error *err) {
                         .usernames = names,
                         .n_usernames = 2,
                         .phone = TGS_STR("42777")},
-                       {.fields = TGS_PEER_FIRST_NAME, .flags = ONCE, .kind = TGS_PEER_CHAT, .id = 5,
+                       {.fields = TGS_PEER_FIRST_NAME,
+                        .flags = ONCE,
+                        .kind = TGS_PEER_CHAT,
+                        .id = 5,
                         .first_name = TGS_STR("A group")}};
     tgs_result results[2];
     return tgs_put(w->session, TGS_RECORD_PEER, rows, 2, sizeof *rows, results, NULL, err);
@@ -101,8 +104,8 @@ static tgs_status find_phone(struct world *w, tgs_error *err) {
 }
 
 static tgs_status put_update_state(struct world *w, tgs_error *err) {
-    tgs_update_state row = {.fields = TGS_UPDATE_STATE_PTS | TGS_UPDATE_STATE_DATE, .flags = ONCE, .pts = 9,
-                            .date = 1700000000};
+    tgs_update_state row = {
+        .fields = TGS_UPDATE_STATE_PTS | TGS_UPDATE_STATE_DATE, .flags = ONCE, .pts = 9, .date = 1700000000};
     return tgs_put(w->session, TGS_RECORD_UPDATE_STATE, &row, 1, sizeof row, NULL, NULL, err);
 }
 
@@ -112,8 +115,11 @@ static tgs_status add_dedup(struct world *w, tgs_error *err) {
 }
 
 static tgs_status enqueue(struct world *w, tgs_error *err) {
-    tgs_queue_item row = {.fields = TGS_QUEUE_ITEM_LANE | TGS_QUEUE_ITEM_PAYLOAD, .flags = TGS_ROW_REQUIRE,
-                          .id = TGS_STR("9"), .lane = TGS_STR("chat 5"), .payload = {auth_key, 16}};
+    tgs_queue_item row = {.fields = TGS_QUEUE_ITEM_LANE | TGS_QUEUE_ITEM_PAYLOAD,
+                          .flags = TGS_ROW_REQUIRE,
+                          .id = TGS_STR("9"),
+                          .lane = TGS_STR("chat 5"),
+                          .payload = {auth_key, 16}};
     return tgs_put(w->session, TGS_RECORD_QUEUE_ITEM, &row, 1, sizeof row, NULL, NULL, err);
 }
 
@@ -127,11 +133,17 @@ static tgs_status claim(struct world *w, tgs_error *err) {
     return expect_rows(status, rows, 1, err);
 }
 
-static tgs_status new_batch(struct world *w, tgs_error *err) { return tgs_batch_new(w->session, &w->batch, err); }
+static tgs_status new_batch(struct world *w, tgs_error *err) {
+    return tgs_batch_new(w->session, &w->batch, err);
+}
 
 static tgs_status batch_conversation(struct world *w, tgs_error *err) {
-    tgs_conversation row = {.fields = TGS_CONVERSATION_STEP | TGS_CONVERSATION_DATA, .flags = ONCE, .chat_id = 5,
-                            .user_id = 777000, .step = TGS_STR("asked"), .data = {auth_key, 100}};
+    tgs_conversation row = {.fields = TGS_CONVERSATION_STEP | TGS_CONVERSATION_DATA,
+                            .flags = ONCE,
+                            .chat_id = 5,
+                            .user_id = 777000,
+                            .step = TGS_STR("asked"),
+                            .data = {auth_key, 100}};
     return tgs_batch_put(w->batch, TGS_RECORD_CONVERSATION, &row, 1, sizeof row, err);
 }
 
@@ -150,8 +162,8 @@ static tgs_status load_kvs(struct world *w, tgs_error *err) {
     static const char digits[] = "0123456789";
     tgs_kv rows[10];
     for (size_t i = 0; i < 10; i++)
-        rows[i] = (tgs_kv){.fields = TGS_KV_VALUE, .scope = TGS_STR("x"), .key = {digits + i, 1},
-                           .value = {auth_key, 200}};
+        rows[i] = (tgs_kv){
+            .fields = TGS_KV_VALUE, .scope = TGS_STR("x"), .key = {digits + i, 1}, .value = {auth_key, 200}};
     uint64_t done = 0;
     tgs_status status = tgs_load(w->session, TGS_RECORD_KV, rows, 10, sizeof *rows, &done, NULL, err);
     if (status == TGS_OK && done != 10) return unexpected(err, "a load that succeeded has not done all");
@@ -164,10 +176,13 @@ static tgs_status delete_peer(struct world *w, tgs_error *err) {
 }
 
 static tgs_status acquire(struct world *w, tgs_error *err) {
-    return tgs_lease_acquire(w->session, TGS_STR("test"), TGS_LEASE_EXCLUSIVE, 60000, 0, &w->leased, NULL, err);
+    return tgs_lease_acquire(w->session, TGS_STR("test"), TGS_LEASE_EXCLUSIVE, 60000, 0, &w->leased, NULL,
+                             err);
 }
 
-static tgs_status renew(struct world *w, tgs_error *err) { return tgs_lease_renew(w->leased, 60000, NULL, err); }
+static tgs_status renew(struct world *w, tgs_error *err) {
+    return tgs_lease_renew(w->leased, 60000, NULL, err);
+}
 
 static tgs_status list_sessions(struct world *w, tgs_error *err) {
     tgs_rows *rows = NULL;

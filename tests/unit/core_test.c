@@ -85,15 +85,39 @@ static void arena_reset_keeps_a_block_and_wipes_secrets(void **state) {
 
 static void text_is_rfc_3629_without_nul(void **state) {
     (void)state;
-    static const char *const good[] = {"", "a", "\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
-                                       "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
-    static const char *const bad[] = {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2x", "\xe0\x9f\xbf",
-                                      "\xe1\x80", "\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf", "\xf0\x90\x80",
-                                      "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xfe"};
+    static const char *const good[] = {"",
+                                       "a",
+                                       "\x7f",
+                                       "\xc2\x80",
+                                       "\xdf\xbf",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xef\xbf\xbf",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {"\x80",
+                                      "\xbf",
+                                      "\xc0\x80",
+                                      "\xc1\xbf",
+                                      "\xc2",
+                                      "\xc2x",
+                                      "\xe0\x9f\xbf",
+                                      "\xe1\x80",
+                                      "\xed\xa0\x80",
+                                      "\xed\xbf\xbf",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf0\x90\x80",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xff",
+                                      "\xfe"};
     for (size_t i = 0; i < COUNT(good); i++) assert_true(text_valid(str(good[i])));
     for (size_t i = 0; i < COUNT(bad); i++) assert_false(text_valid(str(bad[i])));
     assert_false(text_valid((tgs_str){"a\0b", 3}));
-    assert_int_equal(text_valid_prefix(str("ab\xc3\xa9\xff" "c")), 4);
+    assert_int_equal(text_valid_prefix(str("ab\xc3\xa9\xff"
+                                           "c")),
+                     4);
 }
 
 static void text_equal_goes_by_length(void **state) {
@@ -186,12 +210,19 @@ static void every_status_has_a_name_and_a_message(void **state) {
 
 static size_t width(int32_t type) {
     switch (type) {
-    case TGS_TYPE_I32: return sizeof(int32_t);
-    case TGS_TYPE_I64: return sizeof(int64_t);
-    case TGS_TYPE_TEXT: return sizeof(tgs_str);
-    case TGS_TYPE_BYTES: return sizeof(tgs_bytes);
-    case TGS_TYPE_TEXTS: return sizeof(const tgs_str *) + sizeof(size_t);
-    default: fail_msg("type %d", type); return 0;
+    case TGS_TYPE_I32:
+        return sizeof(int32_t);
+    case TGS_TYPE_I64:
+        return sizeof(int64_t);
+    case TGS_TYPE_TEXT:
+        return sizeof(tgs_str);
+    case TGS_TYPE_BYTES:
+        return sizeof(tgs_bytes);
+    case TGS_TYPE_TEXTS:
+        return sizeof(const tgs_str *) + sizeof(size_t);
+    default:
+        fail_msg("type %d", type);
+        return 0;
     }
 }
 
@@ -232,7 +263,8 @@ static void fields_have_one_bit_each(void **state) {
                 fail_msg("%s.%s: not a bit of its own", record->name, field->name);
             seen |= field->bit;
         }
-        if (seen != record->known_bits) fail_msg("%s: known_bits is not all bits of the fields", record->name);
+        if (seen != record->known_bits)
+            fail_msg("%s: known_bits is not all bits of the fields", record->name);
     }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From rows to operations: what lowering makes of masks and flags, and what folding makes of repeated keys. */
+/* From rows to operations: what lowering makes of masks and flags, and what folding makes of repeated keys.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,8 +78,8 @@ static void positions_rise_unless_exact(void **state) {
 static void secrets_get_an_envelope(void **state) {
     (void)state;
     static const uint8_t key[256] = {1, 2, 3};
-    const tgs_op *op =
-        PUT(TGS_RECORD_DC_AUTH, (tgs_dc_auth){.fields = TGS_DC_AUTH_AUTH_KEY, .dc = 2, .auth_key = {key, 256}});
+    const tgs_op *op = PUT(TGS_RECORD_DC_AUTH,
+                           (tgs_dc_auth){.fields = TGS_DC_AUTH_AUTH_KEY, .dc = 2, .auth_key = {key, 256}});
     const tgs_dc_auth *row = op->row;
     assert_int_equal(row->auth_key.len, 257);
     assert_int_equal(row->auth_key.ptr[0], ENVELOPE_PLAIN);
@@ -107,8 +108,8 @@ static void defaults_are_filled_in(void **state) {
     op = PUT(TGS_RECORD_DEDUP, (tgs_dedup){.key = TGS_STR("l"), .flags = TGS_ROW_REQUIRE});
     assert_int_equal(op->flags, TGS_OP_IF_ABSENT | TGS_OP_REQUIRE);
 
-    op = PUT(TGS_RECORD_QUEUE_ITEM, (tgs_queue_item){.id = TGS_STR("1"), .fields = TGS_QUEUE_ITEM_STATE,
-                                                     .state = TGS_QUEUE_LEASED});
+    op = PUT(TGS_RECORD_QUEUE_ITEM,
+             (tgs_queue_item){.id = TGS_STR("1"), .fields = TGS_QUEUE_ITEM_STATE, .state = TGS_QUEUE_LEASED});
     const tgs_queue_item *item = op->row;
     assert_int_equal(item->state, TGS_QUEUE_READY);
     assert_int_equal(item->max_attempts, 10);
@@ -119,11 +120,13 @@ static void defaults_are_filled_in(void **state) {
 
 static void a_step_is_a_text_or_a_number(void **state) {
     (void)state;
-    const tgs_op *op = PUT(TGS_RECORD_CONVERSATION, (tgs_conversation){.fields = TGS_CONVERSATION_STEP_NUMBER});
+    const tgs_op *op =
+        PUT(TGS_RECORD_CONVERSATION, (tgs_conversation){.fields = TGS_CONVERSATION_STEP_NUMBER});
     assert_int_equal(op->set, TGS_CONVERSATION_STEP_NUMBER);
     assert_int_equal(op->clear, TGS_CONVERSATION_STEP);
     REFUSE(TGS_E_INVALID, TGS_RECORD_CONVERSATION,
-           (tgs_conversation){.fields = TGS_CONVERSATION_STEP | TGS_CONVERSATION_STEP_NUMBER, .step = TGS_STR("a")});
+           (tgs_conversation){.fields = TGS_CONVERSATION_STEP | TGS_CONVERSATION_STEP_NUMBER,
+                              .step = TGS_STR("a")});
 }
 
 static void a_changed_account_is_guarded(void **state) {
@@ -145,11 +148,16 @@ static void what_is_not_known_is_refused(void **state) {
     put(TGS_RECORD_KV, &longer, sizeof longer);
     longer.newer = 1;
     refuse(TGS_RECORD_KV, &longer, sizeof longer, TGS_E_UNSUPPORTED);
-    REFUSE(TGS_E_UNSUPPORTED, TGS_RECORD_KV, (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k"), .reserved = {0, 1}});
-    REFUSE(TGS_E_UNSUPPORTED, TGS_RECORD_KV, (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k"), .fields = 1u << 20});
-    REFUSE(TGS_E_UNSUPPORTED, TGS_RECORD_KV, (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k"), .flags = 1u << 20});
-    REFUSE(TGS_E_INVALID, TGS_RECORD_KV, (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k"), .nulls = TGS_KV_VALUE});
-    REFUSE(TGS_E_INVALID, TGS_RECORD_PEER, (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k")}); /* the stride tells */
+    REFUSE(TGS_E_UNSUPPORTED, TGS_RECORD_KV,
+           (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k"), .reserved = {0, 1}});
+    REFUSE(TGS_E_UNSUPPORTED, TGS_RECORD_KV,
+           (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k"), .fields = 1u << 20});
+    REFUSE(TGS_E_UNSUPPORTED, TGS_RECORD_KV,
+           (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k"), .flags = 1u << 20});
+    REFUSE(TGS_E_INVALID, TGS_RECORD_KV,
+           (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k"), .nulls = TGS_KV_VALUE});
+    REFUSE(TGS_E_INVALID, TGS_RECORD_PEER,
+           (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k")}); /* the stride tells */
 }
 
 static void a_refused_row_takes_the_others_with_it(void **state) {
@@ -196,9 +204,12 @@ static void different_keys_do_not_fold(void **state) {
 static void the_later_put_wins_field_by_field(void **state) {
     (void)state;
     PUT(TGS_RECORD_PEER, (tgs_peer){.fields = TGS_PEER_FIRST_NAME | TGS_PEER_ACCESS_HASH | TGS_PEER_LANGUAGE,
-                                    .access_hash = 7, .first_name = TGS_STR("old"), .language = TGS_STR("de")});
+                                    .access_hash = 7,
+                                    .first_name = TGS_STR("old"),
+                                    .language = TGS_STR("de")});
     PUT(TGS_RECORD_PEER, (tgs_peer){.fields = TGS_PEER_FIRST_NAME | TGS_PEER_ACCESS_HASH | TGS_PEER_LAST_NAME,
-                                    .nulls = TGS_PEER_LAST_NAME, .first_name = TGS_STR("new")});
+                                    .nulls = TGS_PEER_LAST_NAME,
+                                    .first_name = TGS_STR("new")});
     struct fold fold = folded(1);
     const tgs_peer *row = fold.ops[0].row;
     assert_int_equal(fold.ops[0].set, TGS_PEER_FIRST_NAME | TGS_PEER_ACCESS_HASH | TGS_PEER_LANGUAGE);
@@ -246,7 +257,8 @@ static void what_was_cleared_is_not_stamped_again(void **state) {
 /* What may be expired already when the second put comes is no part of what that one makes. */
 static void a_given_expiry_keeps_puts_apart(void **state) {
     (void)state;
-    PUT(TGS_RECORD_KV, (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k"), .fields = TGS_KV_EXPIRES, .expires = 1});
+    PUT(TGS_RECORD_KV,
+        (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k"), .fields = TGS_KV_EXPIRES, .expires = 1});
     PUT(TGS_RECORD_KV, (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k")});
     PUT(TGS_RECORD_DEDUP, (tgs_dedup){.key = TGS_STR("k"), .fields = TGS_DEDUP_EXPIRES, .expires = 1});
     PUT(TGS_RECORD_DEDUP, (tgs_dedup){.key = TGS_STR("k")});
@@ -306,8 +318,10 @@ static void conditions_and_deletes_keep_their_place(void **state) {
 
 static void the_later_expiry_counts(void **state) {
     (void)state;
-    PUT(TGS_RECORD_KV, (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k"), .fields = TGS_KV_TTL, .ttl_ms = 5});
-    PUT(TGS_RECORD_KV, (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k"), .fields = TGS_KV_EXPIRES, .expires = 99});
+    PUT(TGS_RECORD_KV,
+        (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k"), .fields = TGS_KV_TTL, .ttl_ms = 5});
+    PUT(TGS_RECORD_KV,
+        (tgs_kv){.scope = TGS_STR("s"), .key = TGS_STR("k"), .fields = TGS_KV_EXPIRES, .expires = 99});
     struct fold fold = folded(1);
     assert_int_equal(fold.ops[0].set, TGS_KV_EXPIRES);
     assert_int_equal(((const tgs_kv *)fold.ops[0].row)->expires, 99);
