@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From rows to operations: what lowering makes of masks and flags, and what folding makes of repeated keys.
- */
+/* From rows to operations: what lowering makes of masks and flags, and folding of repeated keys. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
