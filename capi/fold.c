@@ -127,7 +127,7 @@ static void merge_field(tgs_op *to, tgs_op *later, const tgs_field *field) {
     uint64_t bit = field->bit;
     uint64_t *old = mask_of(to, bit), *new = mask_of(later, bit);
     if (!new || new == &later->stamp_new) return; /* after the earlier put the row is not new */
-    if (new == &later->raise && old &&old != &to->clear) {
+    if (new == &later->raise && old && old != &to->clear) {
         const int64_t *was = field_in(to->row, field), *is = field_in(later->row, field);
         if (*is >= *was) take(to, old, old, field, later);
     } else if (new == &later->fill) {
@@ -177,7 +177,7 @@ static bool mergeable_peers(const tgs_op *earlier, const tgs_op *later) {
 /* Nobody can tell one merged put from the two.  With `results`, which of them was lower can be told. */
 static bool mergeable(const tgs_op *earlier, const tgs_op *later, bool results) {
     if (!plain_put(earlier) || !plain_put(later) || may_be_expired(earlier)) return false;
-    if (results && later->raise) return false;
+    if (results && (earlier->raise | later->raise)) return false;
     return later->record != TGS_RECORD_PEER || mergeable_peers(earlier, later);
 }
 

@@ -230,6 +230,15 @@ static void rises_fold_to_the_highest(void **state) {
     all_stay(true); /* which of them are lower than what is stored, only the back end knows */
 }
 
+static void a_rise_is_told_of_also_when_the_next_row_sets_or_clears(void **state) {
+    (void)state;
+    tgs_update_state row = {.fields = TGS_UPDATE_STATE_PTS, .pts = -7};
+    put(TGS_RECORD_UPDATE_STATE, &row, sizeof row);
+    row.nulls = TGS_UPDATE_STATE_PTS;
+    put(TGS_RECORD_UPDATE_STATE, &row, sizeof row);
+    all_stay(true);
+}
+
 static void a_merged_put_is_applied_but_not_new(void **state) {
     (void)state;
     for (size_t i = 0; i < 2; i++) PUT(TGS_RECORD_PEER, (tgs_peer){.id = 5});
@@ -342,6 +351,7 @@ int main(void) {
         TEST(different_keys_do_not_fold),
         TEST(the_later_put_wins_field_by_field),
         TEST(rises_fold_to_the_highest),
+        TEST(a_rise_is_told_of_also_when_the_next_row_sets_or_clears),
         TEST(a_merged_put_is_applied_but_not_new),
         TEST(what_was_cleared_is_not_stamped_again),
         TEST(a_given_expiry_keeps_puts_apart),
