@@ -11,15 +11,14 @@ import operations as op
 import pytest
 from api import Row, Store
 from driver import InProcess
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from runner import OPAQUE, Runner
+from search import search
 
-EXAMPLES = 200
 URLS = {"memory": "memory:", "sqlite": "sqlite:{tmp}/batches.db"}
 
-# Conditions look at what was there before the batch, so here are none.  To enqueue is one, too, so what a batch
-# enqueues it does not delete.
+# Conditions look at what was there before the batch, so here are none.
 FLAGS: dict[str, Any] = {
     "session": st.just(["replace_account"]),
     "update_state": st.sampled_from([[], [], ["exact"]]),
@@ -39,9 +38,7 @@ puts = op.every_record.flatmap(put_of)
 deletes = st.builds(
     op.Delete,
     st.just("a"),
-    st.sampled_from([record for record in op.KEYS if record not in ("dedup", "queue_item")]).flatmap(
-        lambda record: op.keys(record, none)
-    ),
+    st.sampled_from(list(op.KEYS)).flatmap(lambda record: op.keys(record, none)),
 )
 
 
@@ -73,13 +70,7 @@ def left(runner: Runner) -> Any:
 runs = itertools.count()
 
 
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    database=None,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@search(examples=200)
 @given(before=st.lists(puts, max_size=3), parts=st.lists(st.one_of(puts, puts, deletes), min_size=1, max_size=6))
 def test_a_batch_is_its_rows_in_order(store: Store, before: list[Any], parts: list[Any]) -> None:
     """A key that repeats is applied in order."""

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from api import Store
 from driver import InProcess
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from operations import operations
 from runner import Runner
+from search import search
 
-EXAMPLES = 250
 URLS = {"sqlite": "sqlite:{tmp}/model.db", "itself": "memory:"}
 
 
@@ -34,13 +34,7 @@ def stores(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
 runs = itertools.count()
 
 
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    database=None,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@search(examples=250)
 @given(script=st.lists(operations, min_size=1, max_size=30))
 def test_answers_are_the_same(stores: tuple[Store, Store], script: list[Any]) -> None:
     """In the model test the memory back end is the reference."""
