@@ -208,22 +208,15 @@ tgs_status check_row(const struct input *input, size_t i, uint32_t flags, union 
     return status;
 }
 
-static void clear_member(union stored_row *row, const tgs_field *field) {
-    static const size_t sizes[] = {[TGS_TYPE_I32] = sizeof(int32_t),
-                                   [TGS_TYPE_I64] = sizeof(int64_t),
-                                   [TGS_TYPE_TEXT] = sizeof(tgs_str),
-                                   [TGS_TYPE_BYTES] = sizeof(tgs_bytes),
-                                   [TGS_TYPE_TEXTS] = sizeof(struct texts)};
-    memset(field_of(row, field), 0, sizes[field->type]);
-}
-
 /* Of a key only the key members and flags count, and the version that a condition names. */
 static void clear_values(const struct record *record, union stored_row *row) {
     bool versioned = record == record_get(TGS_RECORD_CONVERSATION) && (row->head.flags & TGS_ROW_IF_VERSION);
     int64_t version = versioned ? row->conversation.version : 0;
     row->head.fields = row->head.nulls = 0;
-    for (size_t i = 0; i < record->n_fields; i++)
-        if (record->fields[i].bit) clear_member(row, &record->fields[i]);
+    for (size_t i = 0; i < record->n_fields; i++) {
+        const tgs_field *field = &record->fields[i];
+        if (field->bit) memset(field_of(row, field), 0, field_size(field));
+    }
     if (versioned) row->conversation.version = version;
 }
 

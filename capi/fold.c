@@ -111,14 +111,9 @@ static uint64_t *mask_of(tgs_op *op, uint64_t bit) {
 }
 
 static void take(tgs_op *to, uint64_t *old, uint64_t *mask, const tgs_field *field, const tgs_op *from) {
-    static const size_t sizes[] = {[TGS_TYPE_I32] = sizeof(int32_t),
-                                   [TGS_TYPE_I64] = sizeof(int64_t),
-                                   [TGS_TYPE_TEXT] = sizeof(tgs_str),
-                                   [TGS_TYPE_BYTES] = sizeof(tgs_bytes),
-                                   [TGS_TYPE_TEXTS] = sizeof(struct texts)};
     if (old) *old &= ~field->bit;
     *mask |= field->bit;
-    memcpy((char *)(uintptr_t)to->row + field->offset, field_in(from->row, field), sizes[field->type]);
+    memcpy((char *)(uintptr_t)to->row + field->offset, field_in(from->row, field), field_size(field));
     if (field->type == TGS_TYPE_TEXTS) to->folded = from->folded;
 }
 

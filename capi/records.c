@@ -196,6 +196,15 @@ const struct record *record_stored(int32_t record) {
     return record <= TGS_RECORD_KV ? record_get(record) : NULL;
 }
 
+size_t field_size(const tgs_field *field) {
+    static const size_t sizes[] = {[TGS_TYPE_I32] = sizeof(int32_t),
+                                   [TGS_TYPE_I64] = sizeof(int64_t),
+                                   [TGS_TYPE_TEXT] = sizeof(tgs_str),
+                                   [TGS_TYPE_BYTES] = sizeof(tgs_bytes),
+                                   [TGS_TYPE_TEXTS] = sizeof(struct texts)};
+    return sizes[field->type];
+}
+
 TGS_API const char *tgs_record_name(int32_t record) {
     const struct record *r = record_get(record);
     return r ? r->name : NULL;

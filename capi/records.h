@@ -63,4 +63,7 @@ struct texts {
     size_t count;
 };
 
+/* Bytes of the member in the row. */
+size_t field_size(const tgs_field *field);
+
 #endif
