@@ -208,8 +208,8 @@ void statement_reset(struct statement *statement);
 
 /* Decode the statement's row; texts and blobs live until it is stepped or reset. */
 tgs_status task_decode(struct task *task, const struct statement *statement, void *row);
-/* The text of a column, ptr NULL for NULL. */
-tgs_str statement_text(const struct statement *statement, int column);
+/* The text of a column, ptr NULL for NULL.  The statement is reset on failure. */
+tgs_status task_text(struct task *task, struct statement *statement, int column, tgs_str *text);
 
 /* Give a row to the sink. */
 static inline tgs_status task_give(const struct task *task, size_t slot, const void *row) {

@@ -74,7 +74,9 @@ static tgs_status take_from_list(struct task *task, tgs_str name, const tgs_peer
     tgs_status status = task_bind(task, QUERY_GET_PEER_USERNAMES, TGS_RECORD_PEER, owner, 0, &get);
     if (status == TGS_OK) status = task_step(task, get, &found);
     if (status != TGS_OK || !found) return status;
-    tgs_str list = statement_text(get, 0), rest = {NULL, 0};
+    tgs_str list, rest = {NULL, 0};
+    status = task_text(task, get, 0, &list);
+    if (status != TGS_OK) return status;
     char *copy = buffer_reserve(&task->connection->joined, list.len + 1);
     if (!copy) {
         statement_reset(get);

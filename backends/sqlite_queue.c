@@ -54,8 +54,11 @@ static tgs_status bury(struct task *task, const tgs_op *op) {
     tgs_status status = task_bind(task, QUERY_BURY_QUEUE_ITEMS, 0, NULL, 0, &bury);
     if (status == TGS_OK)
         status = task_bind_number(task, bury, ":expires", expiry_after(task->now, op->dead_ttl_ms));
-    while (status == TGS_OK && (status = task_step(task, bury, &row)) == TGS_OK && row)
-        status = queue_offer_lane(task, statement_text(bury, 0));
+    while (status == TGS_OK && (status = task_step(task, bury, &row)) == TGS_OK && row) {
+        tgs_str lane;
+        status = task_text(task, bury, 0, &lane);
+        if (status == TGS_OK) status = queue_offer_lane(task, lane);
+    }
     if (status != TGS_OK && bury->handle) statement_reset(bury);
     return status;
 }

@@ -219,7 +219,10 @@ static tgs_status count_sessions(struct task *task, int64_t *count) {
     tgs_status status =
         task_bind(task, QUERY_LIST_SESSIONS, TGS_RECORD_SESSION_INFO, &first, ALL_MEMBERS, &statement);
     while (status == TGS_OK && (status = task_step(task, statement, &found)) == TGS_OK && found) {
-        if (task->session.ptr && !same_text(statement_text(statement, 0), first.name)) {
+        tgs_str name;
+        status = task_text(task, statement, 0, &name);
+        if (status != TGS_OK) break;
+        if (task->session.ptr && !same_text(name, first.name)) {
             statement_reset(statement);
             break;
         }

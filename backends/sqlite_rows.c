@@ -229,10 +229,13 @@ int64_t task_changes(const struct task *task) { return sqlite3_changes64(task->c
 
 /* --- decoding ---------------------------------------------------------------------------------------- */
 
-tgs_str statement_text(const struct statement *statement, int column) {
-    const char *text = (const char *)sqlite3_column_text(statement->handle, column);
-    if (!text) return (tgs_str){NULL, 0};
-    return (tgs_str){text, (size_t)sqlite3_column_bytes(statement->handle, column)};
+tgs_status task_text(struct task *task, struct statement *statement, int column, tgs_str *text) {
+    bool stored = sqlite3_column_type(statement->handle, column) != SQLITE_NULL;
+    text->ptr = (const char *)sqlite3_column_text(statement->handle, column);
+    text->len = text->ptr ? (size_t)sqlite3_column_bytes(statement->handle, column) : 0;
+    if (text->ptr || !stored) return TGS_OK;
+    statement_reset(statement);
+    return task_fail(task, SQLITE_NOMEM); /* for the terminator of a text that is there */
 }
 
 static size_t count_lines(tgs_str text) {

@@ -123,10 +123,14 @@ static tgs_status report_holder(struct task *task, int32_t mode,
     if (status == TGS_OK) status = task_bind_number(task, statement, ":mode", mode);
     if (status == TGS_OK) status = task_step(task, statement, &row);
     if (status != TGS_OK || !row) return status;
+    tgs_str owner, host_name;
+    status = task_text(task, statement, 0, &owner);
+    if (status == TGS_OK) status = task_text(task, statement, 1, &host_name);
+    if (status != TGS_OK) return status;
     tgs_holder holder = {.size = sizeof holder,
                          .token = task->write->token,
-                         .owner = statement_text(statement, 0),
-                         .host_name = statement_text(statement, 1),
+                         .owner = owner,
+                         .host_name = host_name,
                          .pid = sqlite3_column_int64(statement->handle, 2),
                          .since = sqlite3_column_int64(statement->handle, 3)};
     status = report(task->err, &holder);

@@ -103,6 +103,25 @@ static tgs_status find_phone(struct world *w, tgs_error *err) {
     return expect_rows(status, rows, 1, err);
 }
 
+/* A name that another peer had: that one keeps its others. */
+static tgs_status take_username(struct world *w, tgs_error *err) {
+    const tgs_str name = TGS_STR("OTHER");
+    tgs_peer row = {
+        .fields = TGS_PEER_USERNAMES, .kind = TGS_PEER_CHAT, .id = 5, .usernames = &name, .n_usernames = 1};
+    return tgs_put(w->session, TGS_RECORD_PEER, &row, 1, sizeof row, NULL, NULL, err);
+}
+
+static tgs_status get_usernames(struct world *w, tgs_error *err) {
+    const tgs_peer key = {.kind = TGS_PEER_USER, .id = 777000};
+    tgs_rows *rows = NULL;
+    tgs_status status = tgs_get(w->session, TGS_RECORD_PEER, &key, 1, sizeof key, &rows, NULL, err);
+    const tgs_peer *peer = tgs_rows_data(rows, NULL);
+    if (status == TGS_OK && (peer->n_usernames != 1 || strcmp(peer->usernames[0].ptr, "Telegram") != 0))
+        status = unexpected(err, "not the names that should be left");
+    tgs_rows_free(rows);
+    return status;
+}
+
 static tgs_status put_update_state(struct world *w, tgs_error *err) {
     tgs_update_state row = {
         .fields = TGS_UPDATE_STATE_PTS | TGS_UPDATE_STATE_DATE, .flags = ONCE, .pts = 9, .date = 1700000000};
@@ -247,6 +266,8 @@ const struct step steps[] = {
     {"tgs_list", list_peers},
     {"tgs_peers_by_username", find_username},
     {"tgs_peers_by_phone", find_phone},
+    {"tgs_put peer, another's username", take_username},
+    {"tgs_get, usernames left", get_usernames},
     {"tgs_put update_state", put_update_state},
     {"tgs_put dedup", add_dedup},
     {"tgs_put queue_item", enqueue},
