@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the parts of the benchmark and shows what they measured.  script/bench builds first and calls this."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import report
+import rows
+from rows import Row
+
+BENCH = Path(__file__).resolve().parent
+DOCUMENTS = BENCH.parent / "docs" / "benchmarks"
+
+
+def parts(build: Path) -> dict[str, list[str]]:
+    """The parts and the commands that run them.  Each prints rows, as JSON, one a line."""
+    return {
+        "c": [str(build / "bench" / "tgstore-bench")],
+        "binding": [sys.executable, str(BENCH / "binding.py")],
+        "clients": [sys.executable, str(BENCH / "clients" / "run.py")],
+        "scale": [sys.executable, str(BENCH / "scale.py")],
+    }
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="script/bench", description="Measure tgstore and print a table; ratio is our time / reference time.")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="fewer rounds and smaller sizes: under two minutes")
+    size.add_argument("--tiny", action="store_true", help="the smallest sizes: tells only that all of it works")
+    parser.add_argument("--only", metavar="TEXT", help="only cases whose name contains this")
+    parser.add_argument("--part", action="append", choices=parts(Path()), help="only this part; may be repeated")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the rows as a JSON array")
+    parser.add_argument("--from", metavar="FILE", type=Path, dest="saved",
+                        help="measure nothing; show the rows that --json wrote")
+    parser.add_argument("--plots", metavar="FOLDER", type=Path, nargs="?", const=DOCUMENTS,
+                        help="draw charts and write all rows as README.md, into docs/benchmarks or FOLDER")
+    return parser.parse_args()
+
+
+def read_rows(name: str, lines: list[str]) -> list[Row]:
+    found = []
+    for line in lines:
+        try:
+            found.append(rows.from_json(json.loads(line)))
+        except (TypeError, ValueError) as error:
+            raise SystemExit(f"script/bench: {name} printed what is no row: {line.strip()!r}: {error}") from error
+    return found
+
+
+def run_part(name: str, command: list[str], options: list[str]) -> tuple[list[Row], bool]:
+    """Its rows, and whether it ended well.  What it says on its way is for the user to see."""
+    print(f"--- {name}", file=sys.stderr, flush=True)
+    try:
+        done = subprocess.run([*command, *options], stdout=subprocess.PIPE, text=True, encoding="utf-8")
+    except OSError as error:
+        print(f"script/bench: {name}: {error}", file=sys.stderr)
+        return [], False
+    if done.returncode:
+        print(f"script/bench: {name} failed with status {done.returncode}", file=sys.stderr)
+    return read_rows(name, done.stdout.splitlines()), done.returncode == 0
+
+
+def measure(arguments: argparse.Namespace) -> tuple[list[Row], list[str]]:
+    """The rows of all parts, and the names of the parts that failed."""
+    build = Path(os.environ["TGSTORE_BUILD"])
+    options = [option for option in ("--quick", "--tiny") if getattr(arguments, option[2:])]
+    if arguments.only:
+        options += ["--only", arguments.only]
+    found: list[Row] = []
+    failed = []
+    with tempfile.TemporaryDirectory(dir=build, prefix="bench-") as folder:
+        os.environ["TMPDIR"] = folder  # on the disk of the build, since /tmp may be memory
+        for name, command in parts(build).items():
+            if arguments.part and name not in arguments.part:
+                continue
+            part_rows, well = run_part(name, command, options)
+            found += part_rows
+            if not well:
+                failed.append(name)
+    return found, failed
+
+
+def with_run(found: list[Row]) -> list[Row]:
+    import tgstore
+
+    command = shlex.join(["script/bench", *sys.argv[1:]])
+    run = rows.this_run(command, tgstore.__version__)
+    return [dataclasses.replace(row, run=row.run or run) for row in found]
+
+
+def repeated_names(found: list[Row]) -> list[str]:
+    names = [row.name for row in found]
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    if arguments.saved:
+        found, failed = rows.load(arguments.saved), []
+    else:
+        found, failed = measure(arguments)
+        found = with_run(found)
+    print(report.table(found))
+    if arguments.json:
+        rows.save(found, arguments.json)
+    if arguments.plots:
+        import plots
+
+        plots.draw(found, arguments.plots)
+        report.write_document(found, arguments.plots, BENCH / "notes.md")
+    for name in repeated_names(found):
+        print(f"script/bench: two rows are called {name}", file=sys.stderr)
+    if failed:
+        print(f"script/bench: failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed or repeated_names(found) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
