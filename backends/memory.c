@@ -71,6 +71,7 @@ static void describe(struct layout *layout, const tgs_field *fields, size_t n, s
                 layout->owned[layout->n_owned++] = &fields[i];
     for (size_t i = 0; i < n; i++) {
         layout->bits |= fields[i].bit;
+        if (fields[i].bit) layout->by_bit[__builtin_ctzll(fields[i].bit)] = &fields[i];
         if (fields[i].flags & TGS_FIELD_KEY) order_add(&layout->key, &fields[i]);
     }
     layout->orders[ORDER_KEY] = layout->key;
@@ -116,58 +117,97 @@ static bool describe_all(void) {
 /* --- changes ----------------------------------------------------------------------------------------- */
 
 static bool reserve_change(struct memory *memory) {
-    if (memory->n_changes < memory->capacity) return true;
-    size_t capacity = memory->capacity ? memory->capacity * 2 : 64;
+    if (memory->n_changes < memory->changes_capacity) return true;
+    size_t capacity = memory->changes_capacity ? memory->changes_capacity * 2 : 64;
     struct change *changes = memory_host->resize(memory->changes, capacity * sizeof *changes);
     if (!changes) return false;
     memory->changes = changes;
-    memory->capacity = capacity;
+    memory->changes_capacity = capacity;
     return true;
 }
 
-/* Queue items stand in ORDER_READY on other grounds than their own (memory_offer_lane). */
-static bool replace_in_place(struct table *table, struct row *old, struct row *new) {
-    return old && new && table->layout != &memory_layouts[TGS_RECORD_QUEUE_ITEM] &&
-           table_replace(table, old, new);
+static bool reserve_before(struct memory *memory, size_t size) {
+    size_t needed = memory->before_size + size;
+    if (needed <= memory->before_capacity) return true;
+    size_t capacity = needed * 2;
+    char *before = memory_host->resize(memory->before, capacity);
+    if (!before) return false;
+    memory->before = before;
+    memory->before_capacity = capacity;
+    return true;
+}
+
+static struct row_before *before_of(const struct memory *memory, const struct change *change) {
+    return (struct row_before *)(void *)(memory->before + change->before);
+}
+
+static void note(struct memory *memory, struct change change) {
+    memory->changes[memory->n_changes++] = change;
 }
 
 tgs_status memory_change(struct step *step, struct table *table, struct row *old, struct row *new) {
-    struct memory *memory = step->memory;
-    bool reserved = reserve_change(memory);
-    bool in_place = reserved && replace_in_place(table, old, new);
-    if (!reserved || (new && !in_place && !table_link(table, new))) {
+    if (!reserve_change(step->memory) || (new && !table_link(table, new))) {
         row_free(new);
         return memory_exhausted(step);
     }
-    if (old && !in_place) old->gone = 1;
-    memory->changes[memory->n_changes++] = (struct change){table, old, new, in_place};
+    if (old) old->gone = 1;
+    note(step->memory, (struct change){table, old, new, 0});
     return TGS_OK;
 }
 
-tgs_status memory_store(struct step *step, struct table *table, struct row *old, const void *data) {
+static tgs_status overwrite(struct step *step, struct table *table, struct row *row, void *data) {
+    struct memory *memory = step->memory;
+    size_t size = row_before_size(table->layout);
+    struct change change = {table, row, row, memory->before_size};
+    if (!reserve_change(memory) || !reserve_before(memory, size) ||
+        !row_overwrite(table->layout, row, data, before_of(memory, &change)))
+        return memory_exhausted(step);
+    memory->before_size += size;
+    note(memory, change);
+    return TGS_OK;
+}
+
+/* Queue items stand in ORDER_READY on other grounds than their own (memory_offer_lane). */
+static bool stays(const struct table *table, const struct row *row, const void *data) {
+    return table->layout != &memory_layouts[TGS_RECORD_QUEUE_ITEM] && table_keeps_place(table, row, data);
+}
+
+tgs_status memory_store(struct step *step, struct table *table, struct row *old, void *data) {
+    if (old && stays(table, old, data)) return overwrite(step, table, old, data);
     struct row *new = row_new(table->layout, data);
     return new ? memory_change(step, table, old, new) : memory_exhausted(step);
 }
 
-static void commit(struct memory *memory) {
-    for (size_t i = 0; i < memory->n_changes; i++) {
-        const struct change *done = &memory->changes[i];
-        if (done->old && !done->in_place) table_unlink(done->table, done->old);
-        row_free(done->old);
+static void commit_change(const struct memory *memory, const struct change *done) {
+    if (done->old && done->old == done->new) {
+        row_settle(done->old, before_of(memory, done));
+        return;
     }
-    memory->n_changes = 0;
+    if (done->old) table_unlink(done->table, done->old);
+    row_free(done->old);
 }
 
-static void roll_back(struct memory *memory) {
-    while (memory->n_changes > 0) {
-        const struct change *last = &memory->changes[--memory->n_changes];
-        if (last->in_place)
-            table_replace(last->table, last->new, last->old);
-        else if (last->new)
-            table_unlink(last->table, last->new);
-        if (last->old) last->old->gone = 0;
-        row_free(last->new);
+static void undo_change(const struct memory *memory, const struct change *done) {
+    if (done->old && done->old == done->new) {
+        row_restore(done->table->layout, done->old, before_of(memory, done));
+        return;
     }
+    if (done->new) table_unlink(done->table, done->new);
+    if (done->old) done->old->gone = 0;
+    row_free(done->new);
+}
+
+static void commit(const struct memory *memory) {
+    for (size_t i = 0; i < memory->n_changes; i++) commit_change(memory, &memory->changes[i]);
+}
+
+static void roll_back(const struct memory *memory) {
+    for (size_t i = memory->n_changes; i > 0; i--) undo_change(memory, &memory->changes[i - 1]);
+}
+
+static void forget_changes(struct memory *memory) {
+    memory->n_changes = 0;
+    memory->before_size = 0;
 }
 
 /* --- sessions ---------------------------------------------------------------------------------------- */
@@ -355,6 +395,7 @@ static tgs_status memory_write(void *self, const tgs_write *write, const tgs_bac
         commit(memory);
     else
         roll_back(memory);
+    forget_changes(memory);
     if (keep ? step.ended : step.fresh) session_free(step.session);
     pthread_rwlock_unlock(&memory->lock);
     return status;
@@ -425,6 +466,7 @@ static void memory_close(void *self, int32_t forked) {
     for (struct row *row; (row = cursor_next(&cursor));) session_free(memory_registration(row)->session);
     table_clear(&memory->registry);
     memory_host->release(memory->changes);
+    memory_host->release(memory->before);
     pthread_rwlock_destroy(&memory->lock);
     memory_host->release(memory);
 }

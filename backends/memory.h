@@ -9,9 +9,9 @@
  *      memory_read.c   queries
  *      memory_table.c  rows, found by key and walked in order
  *
- * Each database is a registry of sessions, each session a table for every record.  Rows
- * never change: a write links new versions, notes each replacement as a struct change, and ends
- * by freeing either the old versions or, if it failed, the new ones. */
+ * Each database is a registry of sessions, each session a table for every record.  A write
+ * overwrites a row where it is if no order moves it, else links a new version beside it; it notes each
+ * as a struct change, and ends by throwing away either what was or, if it failed, what is new. */
 #ifndef BACKENDS_MEMORY_H
 #define BACKENDS_MEMORY_H
 
@@ -54,8 +54,8 @@ struct name {
 
 struct change {
     struct table *table;
-    struct row *old, *new; /* either may be NULL */
-    bool in_place;         /* `old` is linked no more; else it is marked as gone */
+    struct row *old, *new; /* either may be NULL; `old` is marked as gone.  Both the same: overwritten */
+    size_t before;         /* of an overwritten row: where in memory->before */
 };
 
 struct memory {
@@ -63,7 +63,9 @@ struct memory {
     struct table registry;
     int64_t number;         /* the last sequence, token or version given out: they never repeat */
     struct change *changes; /* of the running write */
-    size_t n_changes, capacity;
+    size_t n_changes, changes_capacity;
+    char *before; /* a struct row_before and data for each overwritten row */
+    size_t before_size, before_capacity;
 };
 
 /* The running write. */
@@ -115,8 +117,8 @@ tgs_status memory_refuse(struct step *step, const tgs_op *op, const char *messag
 
 /* Put `new` in the place of `old`, either of which may be NULL.  Takes over `new`. */
 tgs_status memory_change(struct step *step, struct table *table, struct row *old, struct row *new);
-/* The same with a copy of `data`. */
-tgs_status memory_store(struct step *step, struct table *table, struct row *old, const void *data);
+/* The same with a copy of `data`, whose pointers may be changed.  The old row may be overwritten. */
+tgs_status memory_store(struct step *step, struct table *table, struct row *old, void *data);
 
 /* memory_rows.c */
 tgs_status memory_put(struct step *step, const tgs_op *op);

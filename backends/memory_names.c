@@ -49,34 +49,34 @@ tgs_status memory_forget_names(struct step *step, int table, const tgs_peer *pee
     return forget(step, table, peer, (struct names){0});
 }
 
-static void strike_phone(tgs_peer *peer) {
-    peer->phone = (tgs_str){0};
-    peer->fields &= ~(uint64_t)TGS_PEER_PHONE;
+static tgs_status strike_phone(struct step *step, struct row *row) {
+    tgs_peer peer = *(const tgs_peer *)row_data(row);
+    peer.phone = (tgs_str){0};
+    peer.fields &= ~(uint64_t)TGS_PEER_PHONE;
+    return memory_store(step, &step->session->tables[TGS_RECORD_PEER], row, &peer);
 }
 
-static void strike_username(tgs_peer *peer, tgs_str folded) {
-    tgs_str *list = (tgs_str *)peer->usernames; /* the row's own copy */
+static tgs_status strike_username(struct step *step, struct row *row, tgs_str folded) {
+    tgs_peer peer = *(const tgs_peer *)row_data(row);
+    tgs_str *left = memory_host->alloc((peer.n_usernames + 1) * sizeof *left);
+    if (!left) return memory_exhausted(step);
     size_t n = 0;
-    for (size_t i = 0; i < peer->n_usernames; i++)
-        if (!folds_to(list[i], folded)) list[n++] = list[i];
-    peer->n_usernames = n;
-    if (n) return;
-    peer->usernames = NULL;
-    peer->fields &= ~(uint64_t)TGS_PEER_USERNAMES;
+    for (size_t i = 0; i < peer.n_usernames; i++)
+        if (!folds_to(peer.usernames[i], folded)) left[n++] = peer.usernames[i];
+    peer.usernames = n ? left : NULL;
+    peer.n_usernames = n;
+    if (!n) peer.fields &= ~(uint64_t)TGS_PEER_USERNAMES;
+    tgs_status status = memory_store(step, &step->session->tables[TGS_RECORD_PEER], row, &peer);
+    memory_host->release(left);
+    return status;
 }
 
 /* Strike a name from the list of its owner. */
-static tgs_status take_from(struct step *step, int table, const struct name *name) {
-    struct table *peers = &step->session->tables[TGS_RECORD_PEER];
-    struct row *row = table_find(peers, &(tgs_peer){.kind = name->kind, .id = name->id});
+static tgs_status take_from(struct step *step, int table, const struct name *name, tgs_str folded) {
+    struct row *row =
+        memory_find_any(step->session, TGS_RECORD_PEER, &(tgs_peer){.kind = name->kind, .id = name->id});
     if (!row) return TGS_OK;
-    struct row *new = row_new(peers->layout, row_data(row));
-    if (!new) return memory_exhausted(step);
-    if (table == TABLE_PHONE)
-        strike_phone(row_data(new));
-    else
-        strike_username(row_data(new), name->name);
-    return memory_change(step, peers, row, new);
+    return table == TABLE_PHONE ? strike_phone(step, row) : strike_username(step, row, folded);
 }
 
 static tgs_status take_name(struct step *step, int table, const tgs_peer *peer, tgs_str folded,
@@ -86,7 +86,7 @@ static tgs_status take_name(struct step *step, int table, const tgs_peer *peer, 
     struct row *row = table_find(owners, &name);
     const struct name *owner = row ? row_data(row) : &name;
     tgs_status status = TGS_OK;
-    if (owner->id != peer->id || owner->kind != peer->kind) status = take_from(step, table, owner);
+    if (owner->id != peer->id || owner->kind != peer->kind) status = take_from(step, table, owner, folded);
     return status == TGS_OK ? memory_store(step, owners, row, &name) : status;
 }
 

@@ -29,7 +29,7 @@ tgs_status memory_offer_lane(struct step *step, tgs_str lane) {
     return table_order_insert(queue, ORDER_READY, head) ? TGS_OK : memory_exhausted(step);
 }
 
-static tgs_status store_item(struct step *step, struct row *old, const tgs_queue_item *item) {
+static tgs_status store_item(struct step *step, struct row *old, tgs_queue_item *item) {
     tgs_status status = memory_store(step, queue_of(step), old, item);
     return status == TGS_OK ? memory_offer_lane(step, item->lane) : status;
 }

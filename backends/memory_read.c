@@ -247,7 +247,8 @@ static tgs_status answer(struct reading *reading) {
 
 tgs_status memory_answer(const struct memory *memory, const tgs_query *query, tgs_sink *sink,
                          tgs_error *err) {
-    struct reading reading = {memory, query, NULL, sink, err, memory_host->now_ms()};
+    bool timeless = query->tag == TGS_QUERY_GET && query->record == TGS_RECORD_PEER;
+    struct reading reading = {memory, query, NULL, sink, err, timeless ? 0 : memory_host->now_ms()};
     tgs_status status = answer(&reading);
     return status == TGS_SINK_FULL ? TGS_OK : status;
 }

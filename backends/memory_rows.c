@@ -48,7 +48,7 @@ static void set_deadline(const struct layout *layout, const tgs_field *duration,
 }
 
 static bool is_larger(const tgs_field *field, const void *a, const void *b) {
-    return order_compare(&(struct order_by){1, {field}}, a, b) > 0;
+    return *(const int64_t *)field_at(a, field) > *(const int64_t *)field_at(b, field);
 }
 
 /* What becomes of one field, by the masks of the operation. */
@@ -76,18 +76,15 @@ static void merge_field(const struct step *step, const struct layout *layout, co
 static void merge(const struct step *step, const struct layout *layout, const tgs_op *op,
                   const struct row *old, void *data, uint32_t *notes) {
     *notes = old ? 0 : TGS_NOTE_NEW;
-    if (old)
+    if (old) {
         memcpy(data, row_data(old), layout->row_size);
-    else
+    } else {
         memset(data, 0, layout->row_size);
-    uint64_t touched = op->set | op->clear | op->raise | op->fill | op->stamp | op->stamp_new;
-    for (size_t i = 0; i < layout->n_fields; i++) {
-        const tgs_field *field = &layout->fields[i];
-        if (field->bit & touched)
-            merge_field(step, layout, op, field, data, notes);
-        else if (!old && (field->flags & TGS_FIELD_KEY))
-            field_copy(field, data, op->row);
+        for (size_t i = 0; i < layout->key.n; i++) field_copy(layout->key.fields[i], data, op->row);
     }
+    uint64_t touched = op->set | op->clear | op->raise | op->fill | op->stamp | op->stamp_new;
+    for (; touched; touched &= touched - 1)
+        merge_field(step, layout, op, layout->by_bit[__builtin_ctzll(touched)], data, notes);
 }
 
 bool memory_keeps_account(const struct row *stored, const tgs_op *op) {
@@ -101,11 +98,12 @@ static tgs_status replace_account(struct step *step) {
     return status == TGS_OK ? remove_rows(step, TGS_RECORD_UPDATE_STATE, SIZE_MAX, &removed) : status;
 }
 
-static tgs_status store_peer(struct step *step, const tgs_op *op, struct row *old, const tgs_peer *peer) {
+/* Names first: they need to know which ones the peer had. */
+static tgs_status store_peer(struct step *step, const tgs_op *op, struct row *old, tgs_peer *peer) {
     const tgs_peer *was = old ? row_data(old) : NULL;
-    tgs_status status = memory_store(step, &step->session->tables[TGS_RECORD_PEER], old, peer);
-    if (status == TGS_OK) status = memory_own_names(step, op, TABLE_USERNAME, was);
-    return status == TGS_OK ? memory_own_names(step, op, TABLE_PHONE, was) : status;
+    tgs_status status = memory_own_names(step, op, TABLE_USERNAME, was);
+    if (status == TGS_OK) status = memory_own_names(step, op, TABLE_PHONE, was);
+    return status == TGS_OK ? memory_store(step, &step->session->tables[TGS_RECORD_PEER], old, peer) : status;
 }
 
 /* Put `data` in the place of `old`, with all that hangs on it. */

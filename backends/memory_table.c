@@ -127,23 +127,101 @@ static void own_field(const tgs_field *field, void *data, char **free_space) {
     texts->ptr = copy;
 }
 
-struct row *row_new(const struct layout *layout, const void *data) {
-    size_t size = sizeof(struct row) + layout->row_size;
+static size_t owned_sizes(const struct layout *layout, const void *data) {
+    size_t size = 0;
     for (size_t i = 0; i < layout->n_owned; i++) size += owned_size(layout->owned[i], data);
+    return size;
+}
+
+/* Move all that `data` points to into `texts`, which has room for it. */
+static void own_fields(const struct layout *layout, void *data, char *texts) {
+    for (size_t i = 0; i < layout->n_owned; i++) own_field(layout->owned[i], data, &texts);
+}
+
+static char *inner_texts(const struct layout *layout, struct row *row) {
+    return (char *)row_data(row) + layout->row_size;
+}
+
+struct row *row_new(const struct layout *layout, const void *data) {
+    size_t texts_size = owned_sizes(layout, data);
+    size_t size = sizeof(struct row) + layout->row_size + texts_size;
     if (size > INT32_MAX) return NULL;
     struct row *row = host->alloc(size);
     if (!row) return NULL;
-    *row = (struct row){.hash = hash_key(layout, data), .size = (uint32_t)size & INT32_MAX};
+    *row = (struct row){.texts = inner_texts(layout, row),
+                        .texts_size = (uint32_t)texts_size,
+                        .hash = hash_key(layout, data),
+                        .size = (uint32_t)size & INT32_MAX};
     memcpy(row_data(row), data, layout->row_size);
-    char *free_space = (char *)row_data(row) + layout->row_size;
-    for (size_t i = 0; i < layout->n_owned; i++) own_field(layout->owned[i], row_data(row), &free_space);
+    own_fields(layout, row_data(row), row->texts);
     return row;
+}
+
+static bool is_inside(const struct row *row, const char *texts) {
+    return texts >= (const char *)row && texts <= (const char *)row + row->size;
+}
+
+/* Throw away texts that the row has or had. */
+static void free_texts(const struct row *row, char *texts, size_t size) {
+    explicit_bzero(texts, size);
+    if (!is_inside(row, texts)) host->release(texts);
 }
 
 void row_free(struct row *row) {
     if (!row) return;
+    if (!is_inside(row, row->texts)) free_texts(row, row->texts, row->texts_size);
     explicit_bzero(row, row->size);
     host->release(row);
+}
+
+static bool same_owned(const tgs_field *field, const void *a, const void *b) {
+    if (field->type != TGS_TYPE_TEXTS) {
+        tgs_str left = text_in(a, field), right = text_in(b, field);
+        return !left.ptr == !right.ptr && same_text(left, right);
+    }
+    struct texts left = *(struct texts *)field_at(a, field), right = *(struct texts *)field_at(b, field);
+    if (left.count != right.count) return false;
+    for (size_t i = 0; i < left.count; i++)
+        if (!same_text(left.ptr[i], right.ptr[i])) return false;
+    return true;
+}
+
+static bool same_texts(const struct layout *layout, const void *a, const void *b) {
+    for (size_t i = 0; i < layout->n_owned; i++)
+        if (!same_owned(layout->owned[i], a, b)) return false;
+    return true;
+}
+
+static bool own_new_texts(const struct layout *layout, struct row *row, void *data) {
+    size_t size = owned_sizes(layout, data);
+    char *texts = size <= INT32_MAX ? host->alloc(size ? size : 1) : NULL;
+    if (!texts) return false;
+    own_fields(layout, data, texts);
+    row->texts = texts;
+    row->texts_size = (uint32_t)size;
+    return true;
+}
+
+bool row_overwrite(const struct layout *layout, struct row *row, void *data, struct row_before *before) {
+    *before = (struct row_before){row->texts, row->texts_size};
+    memcpy(before + 1, row_data(row), layout->row_size);
+    if (same_texts(layout, data, row_data(row)))
+        for (size_t i = 0; i < layout->n_owned; i++) field_copy(layout->owned[i], data, row_data(row));
+    else if (!own_new_texts(layout, row, data))
+        return false;
+    memcpy(row_data(row), data, layout->row_size);
+    return true;
+}
+
+void row_restore(const struct layout *layout, struct row *row, const struct row_before *before) {
+    if (row->texts != before->texts) free_texts(row, row->texts, row->texts_size);
+    row->texts = before->texts;
+    row->texts_size = before->texts_size;
+    memcpy(row_data(row), before + 1, layout->row_size);
+}
+
+void row_settle(struct row *row, const struct row_before *before) {
+    if (row->texts != before->texts) free_texts(row, before->texts, before->texts_size);
 }
 
 /* --- orders ---------------------------------------------------------------------------------- */
@@ -440,26 +518,13 @@ void table_unlink(struct table *table, struct row *row) {
     table->n_rows--;
 }
 
-/* Whether both versions belong in one place of an order. */
-static bool same_place(const struct layout *layout, size_t order, const struct row *old,
-                       const struct row *new) {
-    return order_compare(&layout->orders[order], row_data(old), row_data(new)) == 0;
-}
-
-bool table_replace(struct table *table, struct row *old, struct row *new) {
+bool table_keeps_place(const struct table *table, const struct row *row, const void *data) {
     const struct layout *layout = table->layout;
-    uint32_t member = layout->member_of(layout, row_data(old));
-    if (member != layout->member_of(layout, row_data(new))) return false;
+    uint32_t member = layout->member_of(layout, row_data(row));
+    if (member != layout->member_of(layout, data)) return false;
     for (size_t order = 0; order < TABLE_ORDERS; order++)
-        if ((member >> order & 1) && !same_place(layout, order, old, new)) return false;
-    for (size_t order = 0; order < TABLE_ORDERS; order++) {
-        struct cursor cursor;
-        if ((member >> order & 1) && find_row(table, order, old, &cursor))
-            table->orders[order].leaves[cursor.leaf].entries[cursor.index].row = new;
-    }
-    struct row **at = chain_link(table, old);
-    new->next = old->next;
-    *at = new;
+        if ((member >> order & 1) && order_compare(&layout->orders[order], row_data(row), data) != 0)
+            return false;
     return true;
 }
 

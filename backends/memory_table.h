@@ -15,6 +15,7 @@
 #define TABLE_ORDERS 5
 #define TABLE_ORDER_FIELDS 6
 #define TABLE_OWNED_FIELDS 12
+#define TABLE_FIELD_BITS 64
 #define TABLE_ROW_SIZE 512 /* more than any record's struct takes */
 
 /* The beginning that all records' structs share. */
@@ -35,6 +36,7 @@ struct layout {
     size_t n_fields;
     size_t row_size;
     uint64_t bits;                              /* all bits of the fields */
+    const tgs_field *by_bit[TABLE_FIELD_BITS];  /* the field of bit 1 << i */
     const tgs_field *owned[TABLE_OWNED_FIELDS]; /* texts and blobs; a list of texts comes first */
     size_t n_owned;
     const tgs_field *deadline; /* what the record's duration becomes: expires or due; or NULL */
@@ -43,12 +45,21 @@ struct layout {
     uint32_t (*member_of)(const struct layout *layout, const void *data); /* bit i: stands in orders[i] */
 };
 
-/* One version of a row: this head, the record's struct, and the texts and blobs it points to. */
+/* A row: this head, the record's struct, and the texts and blobs it points to, which move to a piece of
+ * memory of their own when they change. */
 struct row {
     struct row *next; /* in the hash chain */
+    char *texts;
+    uint32_t texts_size;
     uint32_t hash;
     uint32_t size : 31;
     uint32_t gone : 1; /* replaced or deleted by the running write */
+};
+
+/* What row_overwrite has replaced: this head and the struct. */
+struct row_before {
+    char *texts;
+    uint32_t texts_size;
 };
 
 struct leaf {
@@ -88,7 +99,7 @@ static inline void *field_at(const void *data, const tgs_field *field) {
 }
 void field_copy(const tgs_field *field, void *to, const void *from);
 static inline bool same_text(tgs_str a, tgs_str b) {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+    return a.len == b.len && (a.ptr == b.ptr || a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
 /* A row that owns a deep copy of `data`.  NULL: out of memory. */
@@ -96,14 +107,23 @@ struct row *row_new(const struct layout *layout, const void *data);
 /* Overwrites it first: any row may hold a secret. */
 void row_free(struct row *row);
 
+/* Make the row a deep copy of `data`, which has the same key and whose pointers are changed, and note in
+ * `before`, row_before_size bytes, what it was.  False: out of memory, nothing has changed. */
+bool row_overwrite(const struct layout *layout, struct row *row, void *data, struct row_before *before);
+static inline size_t row_before_size(const struct layout *layout) {
+    return sizeof(struct row_before) + layout->row_size;
+}
+/* Afterwards: make it what it was again, or throw away what it was. */
+void row_restore(const struct layout *layout, struct row *row, const struct row_before *before);
+void row_settle(struct row *row, const struct row_before *before);
+
 /* The row with the key of `data`, unless it is gone. */
 struct row *table_find(const struct table *table, const void *data);
 /* Both versions of a row may be linked at once.  False: out of memory, nothing has changed. */
 bool table_link(struct table *table, struct row *row);
 void table_unlink(struct table *table, struct row *row);
-/* Put `new` into the place of `old`, which has the same key.  False: they stand in different
- * places of some order, nothing has changed.  Never fails for want of memory. */
-bool table_replace(struct table *table, struct row *old, struct row *new);
+/* Would the row, with this data, stand where it stands in every order? */
+bool table_keeps_place(const struct table *table, const struct row *row, const void *data);
 /* Ask for what table_find will need; call with step 0 for all keys, then with step 1. */
 void table_prefetch(const struct table *table, const void *data, int step);
 /* Put a linked row into one more order, or take it out.  Repeating is harmless. */

@@ -1,46 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arena.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_SIZE 4096
+#define FIRST_BLOCK 4096
+#define LARGEST_BLOCK ((size_t)1 << 20)
 #define ALIGNMENT 16
 
 struct arena_block {
     struct arena_block *next;
-    size_t size, used;
-    size_t padding; /* keeps the memory behind it aligned */
+    char *end;
+    char *top; /* end of what was used, once there is a newer block */
+    bool lent;
 };
-_Static_assert(sizeof(struct arena_block) % ALIGNMENT == 0, "blocks must keep alignment");
+#define HEAD ((sizeof(struct arena_block) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT)
+_Static_assert(ARENA_LEAST >= HEAD, "lent memory must hold the block's head");
 
-static struct arena_block *new_block(struct arena *arena, size_t least) {
-    /* Grow with what is there, so that big results need few blocks. */
-    size_t size = arena->blocks ? arena->blocks->size * 2 : BLOCK_SIZE;
-    if (size > (size_t)1 << 20) size = (size_t)1 << 20;
-    if (size < least) size = least;
-    struct arena_block *block = malloc(sizeof *block + size);
-    if (!block) return NULL;
-    block->size = size;
-    block->used = 0;
-    block->next = arena->blocks;
+static char *block_start(struct arena_block *block) { return (char *)block + HEAD; }
+
+static void add_block(struct arena *arena, void *memory, size_t size, bool lent) {
+    struct arena_block *block = memory;
+    if (arena->blocks) arena->blocks->top = arena->next;
+    *block = (struct arena_block){arena->blocks, (char *)memory + size, NULL, lent};
     arena->blocks = block;
-    return block;
+    arena->next = block_start(block);
+    arena->end = block->end;
 }
 
-void *arena_alloc(struct arena *arena, size_t size) {
-    if (size > SIZE_MAX / 2) return NULL;
-    size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    struct arena_block *block = arena->blocks;
-    if (!block || block->size - block->used < size) block = new_block(arena, size);
-    if (!block) return NULL;
-    void *memory = (char *)(block + 1) + block->used;
-    block->used += size;
+void arena_lend(struct arena *arena, void *memory, size_t size) { add_block(arena, memory, size, true); }
+
+/* Grow with what is there, so that big results need few blocks. */
+static bool grow(struct arena *arena, size_t least) {
+    if (least > SIZE_MAX / 2) return false;
+    size_t size = FIRST_BLOCK;
+    if (arena->blocks && !arena->blocks->lent) size = (size_t)(arena->end - (char *)arena->blocks) * 2;
+    if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
+    if (size < least + HEAD) size = least + HEAD;
+    void *memory = malloc(size);
+    if (memory) add_block(arena, memory, size, false);
+    return memory != NULL;
+}
+
+void *arena_alloc_bytes(struct arena *arena, size_t size) {
+    bool fits = arena->blocks && (size_t)(arena->end - arena->next) >= size;
+    if (!fits && !grow(arena, size)) return NULL;
+    void *memory = arena->next;
+    arena->next += size;
     return memory;
 }
 
+void *arena_alloc(struct arena *arena, size_t size) {
+    size_t gap = -(uintptr_t)arena->next & (ALIGNMENT - 1);
+    if (gap) { /* a new block begins aligned */
+        size_t left = (size_t)(arena->end - arena->next);
+        arena->next += gap < left ? gap : left;
+    }
+    return arena_alloc_bytes(arena, size);
+}
+
 static void *copy_terminated(struct arena *arena, const void *from, size_t len) {
-    char *copy = len < SIZE_MAX ? arena_alloc(arena, len + 1) : NULL;
+    char *copy = len < SIZE_MAX ? arena_alloc_bytes(arena, len + 1) : NULL;
     if (!copy) return NULL;
     if (len) memcpy(copy, from, len);
     copy[len] = '\0';
@@ -63,26 +84,28 @@ bool arena_bytes(struct arena *arena, tgs_bytes bytes, tgs_bytes *copy) {
     return copy->ptr != NULL;
 }
 
-static void wipe(const struct arena *arena, struct arena_block *block) {
-    if (arena->secret) explicit_bzero(block + 1, block->used);
+/* Give back blocks from this one on. */
+static void release(const struct arena *arena, struct arena_block *block) {
+    while (block) {
+        struct arena_block *next = block->next;
+        if (arena->secret) explicit_bzero(block_start(block), (size_t)(block->top - block_start(block)));
+        if (!block->lent) free(block);
+        block = next;
+    }
 }
 
 void arena_free(struct arena *arena) {
-    for (struct arena_block *block = arena->blocks; block;) {
-        struct arena_block *next = block->next;
-        wipe(arena, block);
-        free(block);
-        block = next;
-    }
-    arena->blocks = NULL;
+    if (!arena->blocks) return;
+    arena->blocks->top = arena->next;
+    release(arena, arena->blocks);
+    *arena = (struct arena){.secret = arena->secret};
 }
 
 void arena_reset(struct arena *arena) {
     struct arena_block *kept = arena->blocks;
     if (!kept) return;
-    struct arena rest = {kept->next, arena->secret};
-    arena_free(&rest);
-    wipe(arena, kept);
+    release(arena, kept->next);
     kept->next = NULL;
-    kept->used = 0;
+    if (arena->secret) explicit_bzero(block_start(kept), (size_t)(arena->next - block_start(kept)));
+    arena->next = block_start(kept);
 }

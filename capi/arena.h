@@ -9,12 +9,20 @@
 
 /* Zero-initialised is empty.  `secret`: overwritten before it is freed. */
 struct arena {
-    struct arena_block *blocks;
+    struct arena_block *blocks; /* the newest first */
+    char *next, *end;           /* what is free of the newest */
     bool secret;
 };
 
+/* Use this memory first, which stays the caller's and must outlive the arena.  For an empty arena; `memory`
+ * is aligned for anything, `size` at least ARENA_LEAST. */
+void arena_lend(struct arena *arena, void *memory, size_t size);
+#define ARENA_LEAST 64
+
 /* `size` bytes, aligned for anything, not cleared; NULL when out of memory. */
 void *arena_alloc(struct arena *arena, size_t size);
+/* The same without alignment, for texts and blobs. */
+void *arena_alloc_bytes(struct arena *arena, size_t size);
 /* Copies with a terminator that is not counted.  A NULL ptr stays NULL.  False: out of memory. */
 bool arena_text(struct arena *arena, tgs_str text, tgs_str *copy);
 bool arena_bytes(struct arena *arena, tgs_bytes bytes, tgs_bytes *copy);

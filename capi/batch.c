@@ -54,7 +54,7 @@ static tgs_status write_now(tgs_session *session, const struct addition *additio
     struct entry entry;
     tgs_status status = entry_begin(&entry, session ? session->store : NULL, call, err);
     if (status != TGS_OK) return status;
-    struct op_list list = {.lifetimes = &session->store->lifetimes, .arena = {.secret = true}};
+    struct op_list list = {.lifetimes = &session->store->lifetimes};
     status = add(&list, addition, entry.err);
     if (status == TGS_OK) status = commit(&entry, session, &list, results);
     op_list_free(&list);
@@ -94,7 +94,6 @@ TGS_API tgs_status tgs_batch_new(tgs_session *session, tgs_batch **out, tgs_erro
     char *name = memcpy(batch + 1, session->name.ptr, session->name.len);
     batch->session = (tgs_session){session->store, {name, session->name.len}, session->token};
     batch->list.copies = true;
-    batch->list.arena.secret = true;
     batch->list.lifetimes = &session->store->lifetimes;
     store_reference(session->store);
     *out = batch;
@@ -157,8 +156,9 @@ TGS_API void tgs_batch_free(tgs_batch *batch) {
 
 /* --- load ------------------------------------------------------------------------------------ */
 
-#define LOAD_ROWS 1000 /* a chunk: large enough to share one commit, small enough to let others in between   \
-                        */
+#define LOAD_ROWS                                                                                            \
+    1000 /* a chunk: large enough to share one commit, small enough to let others in between                 \
+          */
 
 /* Make a chunk of rows from `first` on: until it is full in rows or bytes. */
 static tgs_status fill_chunk(struct op_list *list, const struct addition *all, size_t first, tgs_error *err) {
@@ -192,7 +192,7 @@ static tgs_status load(struct entry *entry, tgs_session *session, const struct a
     struct input input;
     tgs_status status =
         check_input(&input, all->what, all->rows, all->count, all->stride, SIZE_MAX, entry->err);
-    struct op_list list = {.lifetimes = &session->store->lifetimes, .arena = {.secret = true}};
+    struct op_list list = {.lifetimes = &session->store->lifetimes};
     while (status == TGS_OK && *done < all->count) {
         op_list_clear(&list);
         status = limits_check(&entry->limits.backend);

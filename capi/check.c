@@ -127,17 +127,23 @@ static tgs_status check_member(const struct fault *at, const tgs_field *field, c
     }
 }
 
-/* Copy what this version knows of a row; what it does not know must be zero. */
-static tgs_status copy_known(const struct fault *at, union stored_row *row) {
+static const char *given_row(const struct fault *at) {
+    return at->input->rows + at->index * at->input->stride;
+}
+
+/* What this version does not know of a row must be zero. */
+static tgs_status check_unknown(const struct fault *at) {
     const struct record *record = at->input->record;
-    const char *from = at->input->rows + at->index * at->input->stride;
-    memcpy(row, from, record->row_size);
-    bool known = all_zero(from + record->row_size, at->input->stride - record->row_size) &&
-                 all_zero((const char *)row + record->reserved_offset, sizeof(uint64_t[4])) &&
-                 (!record->reserved0_offset ||
-                  all_zero((const char *)row + record->reserved0_offset, sizeof(int32_t)));
-    if (!known) return row_fault(at, TGS_E_UNSUPPORTED, "reserved or unknown members are not zero");
-    return TGS_OK;
+    const char *row = given_row(at);
+    size_t beyond = at->input->stride - record->row_size;
+    uint64_t reserved[4];
+    int32_t reserved0 = 0;
+    memcpy(reserved, row + record->reserved_offset, sizeof reserved);
+    if (record->reserved0_offset) memcpy(&reserved0, row + record->reserved0_offset, sizeof reserved0);
+    if (!(reserved[0] | reserved[1] | reserved[2] | reserved[3]) && !reserved0 &&
+        (!beyond || all_zero(row + record->row_size, beyond)))
+        return TGS_OK;
+    return row_fault(at, TGS_E_UNSUPPORTED, "reserved or unknown members are not zero");
 }
 
 static tgs_status check_flags(const struct fault *at, uint32_t given, uint32_t allowed) {
@@ -161,14 +167,12 @@ static tgs_status check_masks(const struct fault *at, union stored_row *row) {
         return row_fault(at, TGS_E_INVALID, "nulls has bits that fields has not");
     head->fields &= ~record->read_only_bits;
     head->nulls &= head->fields;
-    for (size_t i = 0; i < record->n_fields; i++) {
-        const tgs_field *field = &record->fields[i];
-        bool text = field->type == TGS_TYPE_TEXT || field->type == TGS_TYPE_BYTES;
-        if (text && (head->fields & field->bit) && !((const tgs_str *)field_in(row, field))->ptr) {
-            if (((const tgs_str *)field_in(row, field))->len)
-                return fault(at, TGS_E_INVALID, field, "is NULL, but has a length");
-            head->nulls |= field->bit;
-        }
+    for (uint64_t bits = head->fields & record->text_bits; bits; bits &= bits - 1) {
+        const tgs_field *field = field_first(record, bits);
+        const tgs_str *text = field_in(row, field);
+        if (text->ptr) continue;
+        if (text->len) return fault(at, TGS_E_INVALID, field, "is NULL, but has a length");
+        head->nulls |= field->bit;
     }
     return TGS_OK;
 }
@@ -182,17 +186,24 @@ static tgs_status check_key_text(const struct fault *at, const tgs_field *field,
     return TGS_OK;
 }
 
-/* Check the members that count: keys, and with `values` those named by fields. */
-static tgs_status check_members(const struct fault *at, union stored_row *row, bool values, bool any_kind) {
+static tgs_status check_keys(const struct fault *at, union stored_row *row, bool any_kind) {
     const struct record *record = at->input->record;
-    uint64_t bits = values ? row->head.fields & ~row->head.nulls : 0;
-    for (size_t i = 0; i < record->n_fields; i++) {
-        const tgs_field *field = &record->fields[i];
-        if (field->bit && !(bits & field->bit)) continue;
+    for (size_t i = 0; i < record->n_keys; i++) {
+        const tgs_field *field = record->keys[i];
         tgs_status status = TGS_OK;
-        if (!field->bit && field->type == TGS_TYPE_TEXT)
-            status = check_key_text(at, field, field_of(row, field));
+        if (field->type == TGS_TYPE_TEXT) status = check_key_text(at, field, field_of(row, field));
         if (status == TGS_OK) status = check_member(at, field, field_in(row, field), any_kind);
+        if (status != TGS_OK) return status;
+    }
+    return TGS_OK;
+}
+
+/* Check the members that fields names. */
+static tgs_status check_values(const struct fault *at, const union stored_row *row) {
+    const struct record *record = at->input->record;
+    for (uint64_t bits = row->head.fields & ~row->head.nulls & record->checked_bits; bits; bits &= bits - 1) {
+        const tgs_field *field = field_first(record, bits);
+        tgs_status status = check_member(at, field, field_in(row, field), false);
         if (status != TGS_OK) return status;
     }
     return TGS_OK;
@@ -201,32 +212,33 @@ static tgs_status check_members(const struct fault *at, union stored_row *row, b
 tgs_status check_row(const struct input *input, size_t i, uint32_t flags, union stored_row *row,
                      tgs_error *err) {
     struct fault at = {input, i, err};
-    tgs_status status = copy_known(&at, row);
-    if (status == TGS_OK) status = check_flags(&at, row->head.flags, flags);
+    tgs_status status = check_unknown(&at);
+    if (status != TGS_OK) return status;
+    memcpy(row, given_row(&at), input->record->row_size);
+    status = check_flags(&at, row->head.flags, flags);
     if (status == TGS_OK) status = check_masks(&at, row);
-    if (status == TGS_OK) status = check_members(&at, row, true, false);
-    return status;
+    if (status == TGS_OK) status = check_keys(&at, row, false);
+    return status == TGS_OK ? check_values(&at, row) : status;
 }
 
 /* Of a key only the key members and flags count, and the version that a condition names. */
-static void clear_values(const struct record *record, union stored_row *row) {
-    bool versioned = record == record_get(TGS_RECORD_CONVERSATION) && (row->head.flags & TGS_ROW_IF_VERSION);
-    int64_t version = versioned ? row->conversation.version : 0;
-    row->head.fields = row->head.nulls = 0;
-    for (size_t i = 0; i < record->n_fields; i++) {
-        const tgs_field *field = &record->fields[i];
-        if (field->bit) memset(field_of(row, field), 0, field_size(field));
-    }
-    if (versioned) row->conversation.version = version;
+static void copy_key(const struct fault *at, union stored_row *row) {
+    const struct record *record = at->input->record;
+    const char *given = given_row(at);
+    memset(row, 0, record->row_size);
+    row->head.flags = ((const struct row_head *)(const void *)given)->flags;
+    for (size_t i = 0; i < record->n_keys; i++)
+        memcpy(field_of(row, record->keys[i]), field_in(given, record->keys[i]), field_size(record->keys[i]));
+    if (at->input->number == TGS_RECORD_CONVERSATION && (row->head.flags & TGS_ROW_IF_VERSION))
+        row->conversation.version = ((const tgs_conversation *)(const void *)given)->version;
 }
 
 tgs_status check_key(const struct input *input, size_t i, uint32_t flags, bool any_kind,
                      union stored_row *row, tgs_error *err) {
     struct fault at = {input, i, err};
-    tgs_status status = copy_known(&at, row);
+    tgs_status status = check_unknown(&at);
     if (status != TGS_OK) return status;
-    clear_values(input->record, row);
+    copy_key(&at, row);
     status = check_flags(&at, row->head.flags, flags);
-    if (status == TGS_OK) status = check_members(&at, row, false, any_kind);
-    return status;
+    return status == TGS_OK ? check_keys(&at, row, any_kind) : status;
 }

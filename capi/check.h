@@ -32,9 +32,9 @@ struct input {
 tgs_status check_input(struct input *input, int32_t record, const void *rows, size_t count, size_t stride,
                        size_t max, tgs_error *err);
 
-/* Copy row i of the input, checked to be well formed, into `row`: shallow, with
- * fields and nulls in their plain form (no read-only bits, NULL texts as nulls).
- * `flags`: the TGS_ROW_* it may carry. */
+/* Copy row i of the input, checked to be well formed, into `row`, which may have no more room
+ * than the record's struct takes: shallow, with fields and nulls in their plain form (no read-only bits,
+ * NULL texts as nulls).  `flags`: the TGS_ROW_* it may carry. */
 tgs_status check_row(const struct input *input, size_t i, uint32_t flags, union stored_row *row,
                      tgs_error *err);
 

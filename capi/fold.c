@@ -30,9 +30,8 @@ static uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t len) {
 static uint64_t hash_key(const tgs_op *op) {
     const struct record *record = record_get(op->record);
     uint64_t hash = mix(0, (uint64_t)op->record);
-    for (size_t i = 0; i < record->n_fields; i++) {
-        const tgs_field *field = &record->fields[i];
-        if (field->bit) continue;
+    for (size_t i = 0; i < record->n_keys; i++) {
+        const tgs_field *field = record->keys[i];
         const void *member = field_in(op->row, field);
         if (field->type == TGS_TYPE_I32)
             hash = mix(hash, (uint64_t) * (const int32_t *)member);
@@ -54,10 +53,9 @@ static bool same_member(const tgs_field *field, const void *a, const void *b) {
 static bool same_key(const tgs_op *a, const tgs_op *b) {
     if (a->record != b->record) return false;
     const struct record *record = record_get(a->record);
-    for (size_t i = 0; i < record->n_fields; i++) {
-        const tgs_field *field = &record->fields[i];
-        if (!field->bit && !same_member(field, field_in(a->row, field), field_in(b->row, field)))
-            return false;
+    for (size_t i = 0; i < record->n_keys; i++) {
+        const tgs_field *field = record->keys[i];
+        if (!same_member(field, field_in(a->row, field), field_in(b->row, field))) return false;
     }
     return true;
 }
@@ -122,7 +120,7 @@ static void merge_field(tgs_op *to, tgs_op *later, const tgs_field *field) {
     uint64_t bit = field->bit;
     uint64_t *old = mask_of(to, bit), *new = mask_of(later, bit);
     if (!new || new == &later->stamp_new) return; /* after the earlier put the row is not new */
-    if (new == &later->raise && old && old != &to->clear) {
+    if (new == &later->raise && old &&old != &to->clear) {
         const int64_t *was = field_in(to->row, field), *is = field_in(later->row, field);
         if (*is >= *was) take(to, old, old, field, later);
     } else if (new == &later->fill) {

@@ -62,7 +62,7 @@ static tgs_status keep_text(const struct lowering *low, tgs_str *text) {
 
 /* Put the envelope byte in front of a secret. */
 static tgs_status seal(const struct lowering *low, tgs_bytes *secret) {
-    uint8_t *sealed = arena_alloc(&low->list->arena, secret->len + 1);
+    uint8_t *sealed = arena_alloc_bytes(&low->list->arena, secret->len + 1);
     if (!sealed) return error_nomem(low->err);
     sealed[0] = ENVELOPE_PLAIN;
     memcpy(sealed + 1, secret->ptr, secret->len);
@@ -73,7 +73,7 @@ static tgs_status seal(const struct lowering *low, tgs_bytes *secret) {
 
 static tgs_status keep_digits(const struct lowering *low, const tgs_field *field, tgs_str *phone) {
     if (!phone->len) return TGS_OK;
-    char *digits = arena_alloc(&low->list->arena, phone->len);
+    char *digits = arena_alloc_bytes(&low->list->arena, phone->len);
     if (!digits) return error_nomem(low->err);
     size_t len = 0;
     if (!phone_digits(*phone, digits, &len))
@@ -94,13 +94,12 @@ static bool listed(const tgs_str *folded, size_t count, tgs_str name) {
 /* Usernames without "@", each once, and how they compare. */
 static tgs_status keep_usernames(const struct lowering *low, struct texts *names) {
     struct arena *arena = &low->list->arena;
-    tgs_str *shown = arena_alloc(arena, names->count * sizeof *shown);
-    tgs_str *folded = arena_alloc(arena, names->count * sizeof *folded);
-    if (!shown || !folded) return error_nomem(low->err);
+    tgs_str *shown = arena_alloc(arena, names->count * 2 * sizeof *shown), *folded = shown + names->count;
+    if (!shown) return error_nomem(low->err);
     size_t count = 0;
     for (size_t i = 0; i < names->count; i++) {
         tgs_str name = username_shown(names->ptr[i]);
-        char *fold = arena_alloc(arena, name.len);
+        char *fold = arena_alloc_bytes(arena, name.len);
         if (!fold) return error_nomem(low->err);
         username_fold(name, fold);
         if (listed(folded, count, (tgs_str){fold, name.len})) continue;
@@ -117,7 +116,6 @@ static tgs_status keep_usernames(const struct lowering *low, struct texts *names
 static tgs_status keep_member(const struct lowering *low, const tgs_field *field) {
     void *member = field_of(low->row, field);
     if (field->type == TGS_TYPE_TEXTS) return keep_usernames(low, member);
-    if (field->type != TGS_TYPE_TEXT && field->type != TGS_TYPE_BYTES) return TGS_OK;
     if (field->flags & TGS_FIELD_SECRET) return seal(low, member);
     if (field->flags & FIELD_PHONE) return keep_digits(low, field, member);
     return keep_text(low, member);
@@ -125,9 +123,9 @@ static tgs_status keep_member(const struct lowering *low, const tgs_field *field
 
 /* Keep the texts that count: of the key, and those that are set. */
 static tgs_status keep_members(const struct lowering *low) {
-    for (size_t i = 0; i < low->record->n_fields; i++) {
-        const tgs_field *field = &low->record->fields[i];
-        if (field->type < TGS_TYPE_TEXT || (field->bit && !(low->op->set & field->bit))) continue;
+    for (size_t i = 0; i < low->record->n_texts; i++) {
+        const tgs_field *field = low->record->texts[i];
+        if (field->bit && !(low->op->set & field->bit)) continue;
         tgs_status status = keep_member(low, field);
         if (status != TGS_OK) return status;
     }
@@ -214,25 +212,21 @@ static tgs_status (*const rules[])(const struct lowering *low) = {
 
 /* --- masks --------------------------------------------------------------------------------- */
 
-static void move_bit(uint64_t *from, uint64_t *to, uint64_t bit) {
-    *from &= ~bit;
-    *to |= bit;
-}
-
-/* What the table says of each field that is set or missing. */
-static void lower_field(const struct lowering *low, const tgs_field *field) {
+/* What the record's table says of the fields that are given and of those that are not. */
+static void lower_masks(const struct lowering *low) {
+    const struct record *record = low->record;
+    const struct row_head *head = &low->row->head;
     tgs_op *op = low->op;
-    bool given = low->row->head.fields & field->bit;
-    if (!given) {
-        if (field->flags & FIELD_STAMP) op->stamp |= field->bit;
-        if (field->flags & FIELD_STAMP_NEW) op->stamp_new |= field->bit;
-        return;
+    uint64_t set = head->fields & ~head->nulls;
+    op->clear = head->nulls;
+    op->stamp = record->stamp_bits & ~head->fields;
+    op->stamp_new = record->stamp_new_bits & ~head->fields;
+    if (!(head->flags & TGS_ROW_EXACT)) op->raise = set & record->raise_bits;
+    for (uint64_t bits = set & record->keep_zero_bits; bits; bits &= bits - 1) {
+        const tgs_field *field = field_first(record, bits);
+        if (*(const int64_t *)field_in(low->row, field) == 0) op->fill |= field->bit;
     }
-    if (!(op->set & field->bit)) return;
-    if ((field->flags & FIELD_RAISE) && !(low->row->head.flags & TGS_ROW_EXACT))
-        move_bit(&op->set, &op->raise, field->bit);
-    if ((field->flags & FIELD_KEEP_ZERO) && *(const int64_t *)field_in(low->row, field) == 0)
-        move_bit(&op->set, &op->fill, field->bit);
+    op->set = set & ~(op->raise | op->fill);
 }
 
 /* expires and ttl_ms are two ways to say one thing. */
@@ -253,9 +247,7 @@ static tgs_status lower_put_row(const struct lowering *low) {
     op->flags = low->row->head.flags &
                 (TGS_ROW_IF_PRESENT | TGS_ROW_IF_ABSENT | TGS_ROW_IF_VERSION | TGS_ROW_REQUIRE);
     if (low->record->insert_only && (op->flags & TGS_OP_REQUIRE)) op->flags |= TGS_OP_IF_ABSENT;
-    op->set = low->row->head.fields & ~low->row->head.nulls;
-    op->clear = low->row->head.nulls;
-    for (size_t i = 0; i < low->record->n_fields; i++) lower_field(low, &low->record->fields[i]);
+    lower_masks(low);
     tgs_status status = lower_expiry(low);
     if (status == TGS_OK && rules[op->record]) status = rules[op->record](low);
     if (status == TGS_OK) status = keep_members(low);
@@ -264,13 +256,12 @@ static tgs_status lower_put_row(const struct lowering *low) {
 
 /* --- adding ----------------------------------------------------------------------------------- */
 
-/* A new operation at the end of the list, not counted yet, with a copy of `row`. */
-static tgs_status begin_op(struct lowering *low, const struct input *input, const union stored_row *row) {
+/* A new operation at the end of the list, not counted yet, with room for its row. */
+static tgs_status begin_op(struct lowering *low, const struct input *input) {
     struct op_list *list = low->list;
     low->record = input->record;
     low->row = arena_alloc(&list->arena, input->record->row_size);
     if (!low->row) return error_nomem(low->err);
-    memcpy(low->row, row, input->record->row_size);
     low->op = &list->ops[list->count];
     *low->op = (tgs_op){.record = input->number, .row = low->row, .index = list->count};
     return TGS_OK;
@@ -289,6 +280,7 @@ static tgs_status add_rows(struct op_list *list, const struct input *input, int3
                            tgs_error *err) {
     const size_t count = list->count, payload = list->payload;
     tgs_status status = reserve(list, input->count, err);
+    list->arena.secret |= input->record->secret;
     struct lowering low = {.list = list, .err = err};
     for (size_t i = 0; status == TGS_OK && i < input->count; i++) {
         low.index = input->first + i;
@@ -307,9 +299,8 @@ static tgs_status add_rows(struct op_list *list, const struct input *input, int3
 
 static tgs_status put_one(struct lowering *low, const struct input *input, size_t i, int32_t action) {
     (void)action;
-    union stored_row row;
-    tgs_status status = check_row(input, i, input->record->row_flags, &row, low->err);
-    if (status == TGS_OK) status = begin_op(low, input, &row);
+    tgs_status status = begin_op(low, input);
+    if (status == TGS_OK) status = check_row(input, i, input->record->row_flags, low->row, low->err);
     return status == TGS_OK ? lower_put_row(low) : status;
 }
 
@@ -324,12 +315,11 @@ tgs_status lower_put(struct op_list *list, int32_t record, const void *rows, siz
 static tgs_status delete_one(struct lowering *low, const struct input *input, size_t i, int32_t action) {
     (void)action;
     uint32_t flags = DELETE_FLAGS | (input->record->row_flags & TGS_ROW_IF_VERSION);
-    union stored_row row;
-    tgs_status status = check_key(input, i, flags, false, &row, low->err);
-    if (status == TGS_OK) status = begin_op(low, input, &row);
+    tgs_status status = begin_op(low, input);
+    if (status == TGS_OK) status = check_key(input, i, flags, false, low->row, low->err);
     if (status != TGS_OK) return status;
     low->op->tag = TGS_OP_DELETE;
-    low->op->flags = row.head.flags & ~TGS_ROW_FOUND;
+    low->op->flags = low->row->head.flags & ~TGS_ROW_FOUND;
     return keep_members(low);
 }
 
@@ -355,13 +345,12 @@ static uint64_t settle_bits(int32_t action) {
 }
 
 static tgs_status settle_one(struct lowering *low, const struct input *input, size_t i, int32_t action) {
-    union stored_row row;
-    tgs_status status = check_row(input, i, TGS_ROW_FOUND, &row, low->err);
-    if (status == TGS_OK) status = begin_op(low, input, &row);
+    tgs_status status = begin_op(low, input);
+    if (status == TGS_OK) status = check_row(input, i, TGS_ROW_FOUND, low->row, low->err);
     if (status != TGS_OK) return status;
     low->op->tag = TGS_OP_SETTLE;
     low->op->action = action;
-    low->op->set = row.head.fields & ~row.head.nulls & settle_bits(action);
+    low->op->set = low->row->head.fields & ~low->row->head.nulls & settle_bits(action);
     low->op->done_ttl_ms = low->list->lifetimes->done_ttl_ms;
     low->op->dead_ttl_ms = low->list->lifetimes->dead_ttl_ms;
     if (action == TGS_SETTLE_EXTEND && !(low->op->set & TGS_QUEUE_ITEM_DELAY))

@@ -153,13 +153,13 @@ static const tgs_field stats_fields[] = {
 #define ROW(type) .row_size = sizeof(type), .first_size = sizeof(type), .reserved_offset = offsetof(type, reserved)
 #define CONDITIONS (TGS_ROW_FOUND | TGS_ROW_IF_PRESENT | TGS_ROW_IF_ABSENT | TGS_ROW_REQUIRE)
 
-static const struct record records[RECORD_COUNT] = {
+static struct record records[RECORD_COUNT] = {
     [TGS_RECORD_SESSION] = {.name = "session", ROW(tgs_session_data), FIELDS(session),
         .known_bits = 0xffffu, .read_only_bits = 0,
-        .row_flags = CONDITIONS | TGS_ROW_REPLACE_ACCOUNT, .ttl_bit = 0, .expires_bit = 0, .reserved0_offset = 0, .auth = true},
+        .row_flags = CONDITIONS | TGS_ROW_REPLACE_ACCOUNT, .ttl_bit = 0, .expires_bit = 0, .reserved0_offset = 0, .auth = true, .secret = true},
     [TGS_RECORD_DC_AUTH] = {.name = "dc_auth", ROW(tgs_dc_auth), FIELDS(dc_auth),
         .known_bits = 0x3fu, .read_only_bits = 0,
-        .row_flags = CONDITIONS, .ttl_bit = TGS_DC_AUTH_TTL, .expires_bit = TGS_DC_AUTH_EXPIRES, .reserved0_offset = 0, .auth = true},
+        .row_flags = CONDITIONS, .ttl_bit = TGS_DC_AUTH_TTL, .expires_bit = TGS_DC_AUTH_EXPIRES, .reserved0_offset = 0, .auth = true, .secret = true},
     [TGS_RECORD_PEER] = {.name = "peer", ROW(tgs_peer), FIELDS(peer),
         .known_bits = 0x3ffu, .read_only_bits = 0,
         .row_flags = CONDITIONS, .ttl_bit = 0, .expires_bit = 0, .reserved0_offset = offsetof(tgs_peer, reserved0)},
@@ -177,7 +177,7 @@ static const struct record records[RECORD_COUNT] = {
         .row_flags = CONDITIONS | TGS_ROW_IF_VERSION, .ttl_bit = TGS_CONVERSATION_TTL, .expires_bit = TGS_CONVERSATION_EXPIRES, .reserved0_offset = offsetof(tgs_conversation, reserved0)},
     [TGS_RECORD_KV] = {.name = "kv", ROW(tgs_kv), FIELDS(kv),
         .known_bits = 0x7u, .read_only_bits = 0,
-        .row_flags = CONDITIONS, .ttl_bit = TGS_KV_TTL, .expires_bit = TGS_KV_EXPIRES, .reserved0_offset = offsetof(tgs_kv, reserved0)},
+        .row_flags = CONDITIONS, .ttl_bit = TGS_KV_TTL, .expires_bit = TGS_KV_EXPIRES, .reserved0_offset = offsetof(tgs_kv, reserved0), .secret = true},
     [TGS_RECORD_SESSION_INFO] = {.name = "session_info", ROW(tgs_session_info), FIELDS(session_info),
         .known_bits = 0x3ffu, .read_only_bits = 0,
         .row_flags = 0, .ttl_bit = 0, .expires_bit = 0, .reserved0_offset = 0},
@@ -186,6 +186,30 @@ static const struct record records[RECORD_COUNT] = {
         .row_flags = 0, .ttl_bit = 0, .expires_bit = 0, .reserved0_offset = offsetof(tgs_stats, reserved0)},
 };
 /* clang-format on */
+
+static void derive_field(struct record *record, const tgs_field *field) {
+    const uint32_t limits = TGS_FIELD_BOOLEAN | FIELD_PORT | FIELD_DURATION | FIELD_NOT_NEGATIVE;
+    bool text = field->type >= TGS_TYPE_TEXT;
+    if (text) record->texts[record->n_texts++] = field;
+    if (!field->bit) {
+        record->keys[record->n_keys++] = field;
+        return;
+    }
+    record->by_bit[__builtin_ctzll(field->bit)] = field;
+    if (text && field->type != TGS_TYPE_TEXTS) record->text_bits |= field->bit;
+    if (text || field->choices || (field->flags & limits)) record->checked_bits |= field->bit;
+    if (field->flags & FIELD_STAMP) record->stamp_bits |= field->bit;
+    if (field->flags & FIELD_STAMP_NEW) record->stamp_new_bits |= field->bit;
+    if (field->flags & FIELD_RAISE) record->raise_bits |= field->bit;
+    if (field->flags & FIELD_KEEP_ZERO) record->keep_zero_bits |= field->bit;
+}
+
+/* Before anybody can call the library, so that the tables need no lock. */
+__attribute__((constructor)) static void derive_all(void) {
+    for (int32_t number = TGS_RECORD_SESSION; number < RECORD_COUNT; number++)
+        for (size_t i = 0; i < records[number].n_fields; i++)
+            derive_field(&records[number], &records[number].fields[i]);
+}
 
 const struct record *record_get(int32_t record) {
     if (record < TGS_RECORD_SESSION || record >= RECORD_COUNT) return NULL;

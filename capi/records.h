@@ -23,6 +23,10 @@
 #define FIELD_NOT_NEGATIVE (1u << 25)
 #define FIELDS_PUBLIC 0xffffu
 
+#define MAX_KEYS 5
+#define MAX_TEXTS 8
+#define MAX_BITS 16
+
 /* The beginning that all rows share. */
 struct row_head {
     uint64_t fields;
@@ -45,6 +49,16 @@ struct record {
     size_t reserved0_offset; /* of reserved0, or 0 */
     bool insert_only;        /* a put never changes an existing row */
     bool auth;               /* always durable */
+    bool secret;             /* results and operations are wiped: keys, and what clients keep in kv */
+    /* What follows is worked out from `fields` when the library is loaded. */
+    const tgs_field *keys[MAX_KEYS];
+    size_t n_keys;
+    const tgs_field *texts[MAX_TEXTS]; /* texts, blobs and lists of texts, of the key too */
+    size_t n_texts;
+    const tgs_field *by_bit[MAX_BITS]; /* the field of bit 1 << i */
+    uint64_t text_bits;                /* of texts and blobs, not of lists */
+    uint64_t checked_bits;             /* of fields that do not take just any value */
+    uint64_t stamp_bits, stamp_new_bits, raise_bits, keep_zero_bits;
 };
 
 /* NULL if there is no such record. */
@@ -62,6 +76,11 @@ struct texts {
     const tgs_str *ptr;
     size_t count;
 };
+
+/* The field of the lowest bit of `bits`, which is not 0. */
+static inline const tgs_field *field_first(const struct record *record, uint64_t bits) {
+    return record->by_bit[__builtin_ctzll(bits)];
+}
 
 /* Bytes of the member in the row. */
 size_t field_size(const tgs_field *field);

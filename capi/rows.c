@@ -13,35 +13,43 @@ struct tgs_rows {
     int32_t more;
     size_t count, capacity;
     size_t payload;
-    char *data;
+    char *data; /* begins behind this struct, moves away when it grows */
     struct arena arena;
 };
 
-static bool has_secrets(int32_t record) {
-    return record == TGS_RECORD_SESSION || record == TGS_RECORD_DC_AUTH || record == TGS_RECORD_KV;
+/* A small result is one piece of memory: this struct, the rows, and some room for their texts. */
+#define HEAD ((sizeof(struct tgs_rows) + 15) / 16 * 16)
+#define TEXT_BYTES 128 /* a row, at most TEXT_BYTES_MOST in all */
+#define TEXT_BYTES_MOST 2048
+
+static char *first_data(tgs_rows *rows) { return (char *)rows + HEAD; }
+
+tgs_rows *rows_new(int32_t record, size_t capacity) {
+    const struct record *description = record_get(record);
+    size_t size = (capacity * description->row_size + 15) / 16 * 16;
+    size_t texts =
+        ARENA_LEAST + (capacity < TEXT_BYTES_MOST / TEXT_BYTES ? capacity * TEXT_BYTES : TEXT_BYTES_MOST);
+    tgs_rows *rows = malloc(HEAD + size + texts);
+    if (!rows) return NULL;
+    *rows = (struct tgs_rows){.record = description,
+                              .number = record,
+                              .capacity = capacity,
+                              .data = first_data(rows),
+                              .arena = {.secret = description->secret}};
+    arena_lend(&rows->arena, first_data(rows) + size, texts);
+    return rows;
 }
 
 static bool reserve(tgs_rows *rows, size_t count) {
     if (count <= rows->capacity) return true;
+    bool moved = rows->data != first_data(rows);
     size_t capacity = rows->capacity * 2 > count ? rows->capacity * 2 : count;
-    char *data = realloc(rows->data, capacity * rows->record->row_size);
+    char *data = realloc(moved ? rows->data : NULL, capacity * rows->record->row_size);
     if (!data) return false;
+    if (!moved) memcpy(data, rows->data, rows->count * rows->record->row_size);
     rows->data = data;
     rows->capacity = capacity;
     return true;
-}
-
-tgs_rows *rows_new(int32_t record, size_t capacity) {
-    tgs_rows *rows = calloc(1, sizeof *rows);
-    if (!rows) return NULL;
-    rows->record = record_get(record);
-    rows->number = record;
-    rows->arena.secret = has_secrets(record);
-    if (capacity && !reserve(rows, capacity)) {
-        free(rows);
-        return NULL;
-    }
-    return rows;
 }
 
 static bool copy_texts(tgs_rows *rows, struct texts *texts) {
@@ -62,9 +70,8 @@ static bool copy_texts(tgs_rows *rows, struct texts *texts) {
 /* Give a shallow copy its own texts and blobs; those without a stored value point nowhere. */
 static bool deepen(tgs_rows *rows, char *row) {
     uint64_t fields = ((struct row_head *)row)->fields;
-    for (size_t i = 0; i < rows->record->n_fields; i++) {
-        const tgs_field *field = &rows->record->fields[i];
-        if (field->type < TGS_TYPE_TEXT) continue;
+    for (size_t i = 0; i < rows->record->n_texts; i++) {
+        const tgs_field *field = rows->record->texts[i];
         void *member = field_of(row, field);
         bool stored = !field->bit || (fields & field->bit);
         if (field->type == TGS_TYPE_TEXTS) {
@@ -77,6 +84,10 @@ static bool deepen(tgs_rows *rows, char *row) {
         rows->payload += text.ptr ? text.len : 0;
     }
     return true;
+}
+
+tgs_status rows_deepen(tgs_rows *rows, size_t i, tgs_error *err) {
+    return deepen(rows, rows_at(rows, i)) ? TGS_OK : error_nomem(err);
 }
 
 tgs_status rows_replace(tgs_rows *rows, size_t i, const void *row, tgs_error *err) {
@@ -105,10 +116,6 @@ tgs_status rows_append(tgs_rows *rows, const void *row, tgs_error *err) {
 
 void *rows_at(tgs_rows *rows, size_t i) { return rows->data + i * rows->record->row_size; }
 
-struct arena *rows_arena(tgs_rows *rows) {
-    return &rows->arena;
-}
-
 void rows_set_more(tgs_rows *rows, bool more) { rows->more = more; }
 
 size_t rows_payload(const tgs_rows *rows) { return rows->payload; }
@@ -136,6 +143,6 @@ TGS_API const void *tgs_rows_data(const tgs_rows *rows, size_t *stride) {
 TGS_API void tgs_rows_free(tgs_rows *rows) {
     if (!rows) return;
     arena_free(&rows->arena);
-    free(rows->data);
+    if (rows->data != first_data(rows)) free(rows->data);
     free(rows);
 }

@@ -14,9 +14,6 @@ tgs_status rows_append(tgs_rows *rows, const void *row, tgs_error *err);
 /* Row i, for changes before the result is given out. */
 void *rows_at(tgs_rows *rows, size_t i);
 
-/* The arena that the rows' texts live in. */
-struct arena *rows_arena(tgs_rows *rows);
-
 void rows_set_more(tgs_rows *rows, bool more);
 
 /* Make the result count rows, those beyond the present count being zero. */
@@ -24,6 +21,9 @@ tgs_status rows_resize(tgs_rows *rows, size_t count, tgs_error *err);
 
 /* Put a deep copy of a row in place of row i. */
 tgs_status rows_replace(tgs_rows *rows, size_t i, const void *row, tgs_error *err);
+
+/* Give row i, a shallow copy, texts of its own. */
+tgs_status rows_deepen(tgs_rows *rows, size_t i, tgs_error *err);
 
 /* Bytes of texts and blobs so far, for the limit of a page. */
 size_t rows_payload(const tgs_rows *rows);

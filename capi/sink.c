@@ -22,8 +22,8 @@ union any_row {
 /* Take the envelope byte off the secrets of a shallow copy. */
 static tgs_status open_envelopes(const struct record *record, void *row) {
     uint64_t fields = ((struct row_head *)row)->fields;
-    for (size_t i = 0; i < record->n_fields; i++) {
-        const tgs_field *field = &record->fields[i];
+    for (size_t i = 0; i < record->n_texts; i++) {
+        const tgs_field *field = record->texts[i];
         if (!(field->flags & TGS_FIELD_SECRET) || !(fields & field->bit)) continue;
         tgs_bytes *secret = field_of(row, field);
         if (!secret->ptr || !secret->len) return TGS_E_CORRUPT;
@@ -37,9 +37,9 @@ static tgs_status open_envelopes(const struct record *record, void *row) {
 static size_t row_payload(const struct record *record, const void *row) {
     uint64_t fields = ((const struct row_head *)row)->fields;
     size_t payload = 0;
-    for (size_t i = 0; i < record->n_fields; i++) {
-        const tgs_field *field = &record->fields[i];
-        if (field->type != TGS_TYPE_TEXT && field->type != TGS_TYPE_BYTES) continue;
+    for (size_t i = 0; i < record->n_texts; i++) {
+        const tgs_field *field = record->texts[i];
+        if (field->type == TGS_TYPE_TEXTS) continue;
         if (!field->bit || (fields & field->bit)) payload += ((const tgs_str *)field_in(row, field))->len;
     }
     return payload;

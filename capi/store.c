@@ -71,7 +71,7 @@ static tgs_store *store_new(void) {
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&store->lock, NULL);
-    pthread_cond_init(&store->idle, &attributes);
+    pthread_cond_init(&store->drained, &attributes);
     pthread_condattr_destroy(&attributes);
     store->references = 1;
     store->forks = forks;
@@ -82,7 +82,7 @@ void store_reference(tgs_store *store) { atomic_fetch_add(&store->references, 1)
 
 void store_release(tgs_store *store) {
     if (atomic_fetch_sub(&store->references, 1) != 1) return;
-    pthread_cond_destroy(&store->idle);
+    pthread_cond_destroy(&store->drained);
     pthread_mutex_destroy(&store->lock);
     free(store);
 }
@@ -150,10 +150,10 @@ static void wait_until_idle(tgs_store *store) {
     int64_t deadline = deadline_after(store->timeout_ms);
     struct timespec until = {(time_t)(deadline / 1000000000), (long)(deadline % 1000000000)};
     pthread_mutex_lock(&store->lock);
-    while (atomic_load(&store->running)) {
+    while (!store->idle) {
         if (atomic_load(&store->cancelling))
-            pthread_cond_wait(&store->idle, &store->lock);
-        else if (pthread_cond_timedwait(&store->idle, &store->lock, &until))
+            pthread_cond_wait(&store->drained, &store->lock);
+        else if (pthread_cond_timedwait(&store->drained, &store->lock, &until))
             atomic_store(&store->cancelling, true);
     }
     pthread_mutex_unlock(&store->lock);
@@ -162,8 +162,9 @@ static void wait_until_idle(tgs_store *store) {
 TGS_API void tgs_store_close(tgs_store *store) {
     if (!store) return;
     bool inherited = forked(store);
-    bool was_closing = atomic_exchange(&store->closing, true);
-    if (!inherited && !was_closing) wait_until_idle(store);
+    unsigned calls = atomic_fetch_or(&store->calls, STORE_CLOSING);
+    bool was_closing = calls & STORE_CLOSING;
+    if (!inherited && !was_closing && calls) wait_until_idle(store);
     if (!was_closing) store->backend->close(store->self, inherited);
     store_release(store);
 }
@@ -174,7 +175,10 @@ TGS_API const char *tgs_store_backend(const tgs_store *store) { return store ? s
 
 /* --- entering ---------------------------------------------------------------------------------- */
 
-tgs_status store_check(const tgs_store *store, tgs_error *err) {
+static tgs_status fail_closed(tgs_error *err) { return error_set(err, TGS_E_INVALID, "the store is closed"); }
+
+/* A store, and one of this process. */
+static tgs_status check_process(const tgs_store *store, tgs_error *err) {
     if (!store) {
         error_set(err, TGS_E_INVALID, "the handle is NULL");
         return TGS_E_INVALID; /* a constant, so that compilers see that nobody goes on */
@@ -182,42 +186,42 @@ tgs_status store_check(const tgs_store *store, tgs_error *err) {
     if (forked(store))
         return error_set(err, TGS_E_INVALID,
                          "the store was opened before fork; open it anew in the child process");
-    if (atomic_load(&store->closing)) return error_set(err, TGS_E_INVALID, "the store is closed");
     return TGS_OK;
 }
 
-/* Count the call in.  Closing first sets `closing` and then looks at `running`; we do it
- * the other way round, so one of the two sees the other. */
-static tgs_status count_in(tgs_store *store, tgs_error *err) {
-    tgs_status status = store_check(store, err);
+tgs_status store_check(const tgs_store *store, tgs_error *err) {
+    tgs_status status = check_process(store, err);
     if (status != TGS_OK) return status;
-    atomic_fetch_add(&store->running, 1);
+    if (atomic_load(&store->calls) & STORE_CLOSING) return fail_closed(err);
     return TGS_OK;
 }
 
+/* The one who closes does not look at the count, but waits for the word of the last call that leaves: after
+ * that nobody who was inside touches the store. */
 static void count_out(tgs_store *store) {
-    store_reference(store); /* closing may release its own as soon as we are out */
-    if (atomic_fetch_sub(&store->running, 1) == 1 && atomic_load(&store->closing)) {
-        pthread_mutex_lock(&store->lock);
-        pthread_cond_broadcast(&store->idle);
-        pthread_mutex_unlock(&store->lock);
-    }
-    store_release(store);
+    if (atomic_fetch_sub(&store->calls, 1) != (STORE_CLOSING | 1)) return;
+    pthread_mutex_lock(&store->lock);
+    store->idle = true;
+    pthread_cond_broadcast(&store->drained);
+    pthread_mutex_unlock(&store->lock);
+}
+
+static tgs_status count_in(tgs_store *store, tgs_error *err) {
+    if (!(atomic_fetch_add(&store->calls, 1) & STORE_CLOSING)) return TGS_OK;
+    count_out(store);
+    return fail_closed(err);
 }
 
 tgs_status entry_begin(struct entry *entry, tgs_store *store, const tgs_call *call, tgs_error *err) {
     entry->err = err ? err : &entry->spare;
-    error_clear(entry->err);
-    tgs_status status = count_in(store, entry->err);
-    if (status != TGS_OK) return status;
     entry->store = store;
-    status = store_check(store, entry->err);
-    if (status == TGS_OK)
-        status = limits_resolve(&entry->limits, call, store->timeout_ms, &store->cancelling, entry->err);
-    if (status == TGS_OK) {
-        status = limits_check(&entry->limits.backend);
-        if (status != TGS_OK) error_set_native(entry->err, status, NULL, NULL);
-    }
+    error_clear(entry->err);
+    tgs_status status = check_process(store, entry->err);
+    if (status == TGS_OK) status = count_in(store, entry->err);
+    if (status != TGS_OK) return status;
+    status = limits_resolve(&entry->limits, call, store->timeout_ms, &store->cancelling, entry->err);
+    if (status == TGS_OK && call && tgs_canceller_cancelled(call->cancel))
+        status = error_set_native(entry->err, TGS_E_CANCELLED, NULL, NULL);
     if (status != TGS_OK) count_out(store);
     return status;
 }

@@ -10,6 +10,8 @@
 #include "lower.h"
 #include "sink.h"
 
+#define STORE_CLOSING 0x80000000u
+
 struct tgs_store {
     const tgs_backend *backend;
     void *self; /* the back end's; NULL when closed */
@@ -18,11 +20,11 @@ struct tgs_store {
     struct lifetimes lifetimes;
     unsigned forks;         /* fork count of the process that opened it */
     atomic_int references;  /* the opener's, and one a session */
-    atomic_int running;     /* calls inside */
-    atomic_bool closing;    /* no new calls */
-    atomic_bool cancelling; /* and no patience with the running ones */
-    pthread_mutex_t lock;   /* only for `idle` */
-    pthread_cond_t idle;    /* closing waits on it for the last call to leave */
+    atomic_uint calls;      /* inside; plus STORE_CLOSING once no new ones are let in */
+    atomic_bool cancelling; /* no patience with the running calls */
+    pthread_mutex_t lock;   /* of `idle` */
+    pthread_cond_t drained; /* closing waits on it for the last call to leave */
+    bool idle;              /* the last call has left */
 };
 
 struct tgs_session {

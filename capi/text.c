@@ -19,9 +19,21 @@ static size_t character_length(const unsigned char *s, size_t len) {
     return n;
 }
 
+/* Are the eight bytes at s all ASCII and none of them NUL? */
+static bool plain_word(const char *s) {
+    uint64_t word;
+    memcpy(&word, s, sizeof word);
+    const uint64_t high = 0x8080808080808080u, ones = 0x0101010101010101u;
+    return !((word | (word - ones)) & high);
+}
+
 size_t text_valid_prefix(tgs_str text) {
     size_t i = 0;
     while (i < text.len) {
+        if (text.len - i >= sizeof(uint64_t) && plain_word(text.ptr + i)) {
+            i += sizeof(uint64_t);
+            continue;
+        }
         size_t n = character_length((const unsigned char *)text.ptr + i, text.len - i);
         if (!n) break;
         i += n;

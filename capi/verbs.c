@@ -17,10 +17,10 @@ static tgs_status rows_from_keys(const struct input *input, tgs_rows **out, tgs_
     tgs_rows *rows = rows_new(input->number, input->count);
     tgs_status status = rows ? rows_resize(rows, input->count, err) : error_nomem(err);
     for (size_t i = 0; status == TGS_OK && i < input->count; i++) {
-        union stored_row key;
-        status = check_key(input, i, UINT32_MAX, input->number == TGS_RECORD_PEER, &key, err);
-        if (status == TGS_OK) status = rows_replace(rows, i, &key, err);
-        if (status == TGS_OK) ((struct row_head *)rows_at(rows, i))->flags = 0;
+        union stored_row *key = rows_at(rows, i);
+        status = check_key(input, i, UINT32_MAX, input->number == TGS_RECORD_PEER, key, err);
+        if (status == TGS_OK) status = rows_deepen(rows, i, err);
+        key->head.flags = 0;
     }
     if (status == TGS_OK)
         *out = rows;
@@ -176,7 +176,7 @@ static tgs_status normalise_all(struct arena *arena, const tgs_str *names, size_
             err->index = (int64_t)i;
             return status;
         }
-        char *text = arena_alloc(arena, names[i].len);
+        char *text = arena_alloc_bytes(arena, names[i].len);
         if (!text) return error_nomem(err);
         (*out)[i].ptr = text;
         status = one(names[i], i, text, &(*out)[i].len, err);
@@ -193,7 +193,7 @@ static tgs_status by_name(struct entry *entry, const tgs_session *session, tgs_q
         return error_set(entry->err, TGS_E_TOO_LARGE, "%zu names; the limit of one call is %d", count,
                          TGS_MAX_ROWS);
     if (query->max_age_ms < 0) return error_set(entry->err, TGS_E_INVALID, "max_age_ms must not be negative");
-    struct arena arena = {NULL, false};
+    struct arena arena = {0};
     tgs_str *texts;
     tgs_sink sink = {.rows = rows_new(TGS_RECORD_PEER, count), .slots = true};
     tgs_status status = sink.rows ? rows_resize(sink.rows, count, entry->err) : error_nomem(entry->err);
