@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One peer looked up in SQLite: against the reference, and among more and more peers. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cases.h"
+#include "check.h"
+#include "files.h"
+#include "looks.h"
+#include "measure.h"
+
+#define PART_CALLS 2000
+#define SIZES 4
+
+/* --- look-ups ---------------------------------------------------------------------------------- */
+
+struct looking {
+    void *self;
+    enum look look;
+    const struct looks *looks;
+};
+
+static void look_in_ours(void *self, size_t part) {
+    const struct looking *looking = self;
+    for (size_t i = part * PART_CALLS; i < (part + 1) * PART_CALLS; i++) {
+        const tgs_peer *peer = looks_at(looking->looks, i);
+        tgs_rows_free(looking->look == BY_ID ? ours_get(looking->self, peer->kind, peer->id)
+                      : looking->look == BY_USERNAME
+                          ? ours_get_by_username(looking->self, peer->usernames[0])
+                          : ours_get_by_phone(looking->self, peer->phone));
+    }
+}
+
+static void look_in_reference(void *self, size_t part) {
+    const struct looking *looking = self;
+    for (size_t i = part * PART_CALLS; i < (part + 1) * PART_CALLS; i++) {
+        const tgs_peer *peer = looks_at(looking->looks, i);
+        free(looking->look == BY_ID ? reference_get(looking->self, peer->kind, peer->id)
+             : looking->look == BY_USERNAME
+                 ? reference_get_by_username(looking->self, peer->usernames[0])
+                 : reference_get_by_phone(looking->self, peer->phone));
+    }
+}
+
+static size_t parts(const struct bench *bench) { return bench->tiny ? 2 : bench->quick ? 15 : 50; }
+
+static void run_rounds(const struct bench *bench, struct race *race, const struct contender *contenders) {
+    int rounds = bench->tiny ? 2 : bench->quick ? 4 : 8; /* the first one warms the caches */
+    for (int round = 0; round < rounds; round++) race_round(race, contenders);
+}
+
+static double per_call(const struct race *race, size_t contender) {
+    return race_sum(race, contender) / 1000 / (double)(race->n_parts * PART_CALLS);
+}
+
+/* --- against the reference ------------------------------------------------------------------------- */
+
+static void race_reference(const struct bench *bench, struct ours *ours, struct reference *reference,
+                           const struct peers *peers, size_t count, enum look look) {
+    struct race race;
+    struct looks looks = looks_make(peers->rows, count, look);
+    struct looking in_ours = {ours, look, &looks}, in_reference = {reference, look, &looks};
+    const struct contender contenders[] = {{look_in_ours, &in_ours}, {look_in_reference, &in_reference}};
+    race_begin(&race, 2, parts(bench));
+    run_rounds(bench, &race, contenders);
+    struct row row = {.backend = "sqlite",
+                      .ours = per_call(&race, 0),
+                      .reference = per_call(&race, 1),
+                      .unit = "us/call",
+                      .target = 1.5,
+                      .against = AGAINST_REFERENCE};
+    snprintf(row.name, sizeof row.name, "get by %s at %s peers", look_names[look], with_commas(count));
+    report(bench, &row);
+    race_end(&race);
+    looks_free(&looks);
+}
+
+/* --- the curve ---------------------------------------------------------------------------------------- */
+
+struct store {
+    size_t count;
+    struct path path;
+    struct ours *ours;
+};
+
+static void race_sizes(const struct bench *bench, struct store *stores, size_t n_stores,
+                       const struct peers *peers, enum look look) {
+    struct race race;
+    struct looks looks[SIZES];
+    struct looking lookings[SIZES];
+    struct contender contenders[SIZES];
+    for (size_t i = 0; i < n_stores; i++) {
+        looks[i] = looks_make(peers->rows, stores[i].count, look);
+        lookings[i] = (struct looking){stores[i].ours, look, &looks[i]};
+        contenders[i] = (struct contender){look_in_ours, &lookings[i]};
+    }
+    race_begin(&race, n_stores, parts(bench));
+    run_rounds(bench, &race, contenders);
+    for (size_t i = 0; i < n_stores; i++) {
+        struct row row = {.backend = "sqlite",
+                          .ours = per_call(&race, i),
+                          .reference = per_call(&race, 0),
+                          .unit = "us/call",
+                          .target = i ? 2 : 0,
+                          .against = "tgstore with the fewest peers"};
+        snprintf(row.name, sizeof row.name, "get by %s, %s peers", look_names[look],
+                 with_commas(stores[i].count));
+        report(bench, &row);
+        looks_free(&looks[i]);
+    }
+    race_end(&race);
+}
+
+/* --- the group -------------------------------------------------------------------------------------------- */
+
+static struct store make_store(const struct bench *bench, const struct peers *peers, size_t count) {
+    char name[32], url[sizeof(struct path) + 8];
+    snprintf(name, sizeof name, "ours-%zu.db", count);
+    struct store store = {.count = count, .path = files_path(bench->folder, name)};
+    snprintf(url, sizeof url, "sqlite:%s", store.path.text);
+    progress("making a store of %zu peers", count);
+    store.ours = ours_open(url, "normal");
+    ours_load(store.ours, peers->rows, count);
+    return store;
+}
+
+void sqlite_get_cases(const struct bench *bench) {
+    bool any = false;
+    for (size_t look = 0; look < LOOKS; look++)
+        any |= wanted(bench, "get by %s at 100,000 peers", look_names[look]) ||
+               wanted(bench, "get by %s, 1,000 10,000 100,000 1,000,000 peers", look_names[look]);
+    if (!any) return;
+    static const size_t sizes[SIZES] = {1000, 10000, 100000, 1000000};
+    size_t n_sizes = bench->tiny ? 2 : bench->quick ? 3 : 4, middle = n_sizes < 3 ? 0 : 2;
+    struct store stores[SIZES];
+    struct peers *peers = peers_make(sizes[n_sizes - 1]);
+    struct path path = files_path(bench->folder, "reference.db");
+    for (size_t i = 0; i < n_sizes; i++) stores[i] = make_store(bench, peers, sizes[i]);
+    struct reference *reference = reference_open(path.text, false);
+    reference_load_peers(reference, peers->rows, sizes[middle]);
+    check_same_peers(stores[middle].ours, reference, peers->rows, sizes[middle]);
+    for (enum look look = 0; look < LOOKS; look++) {
+        progress("looking up by %s", look_names[look]);
+        race_reference(bench, stores[middle].ours, reference, peers, sizes[middle], look);
+        race_sizes(bench, stores, n_sizes, peers, look);
+    }
+    reference_close(reference);
+    files_remove(path.text);
+    for (size_t i = 0; i < n_sizes; i++) {
+        ours_close(stores[i].ours);
+        files_remove(stores[i].path.text);
+    }
+    peers_free(peers);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Peers put into SQLite: new ones, and all of them again. */
+#include <stdio.h>
+
+#include "cases.h"
+#include "check.h"
+#include "files.h"
+#include "floor.h"
+#include "measure.h"
+#include "peers.h"
+
+#define BATCH 100
+
+/* --- who writes -------------------------------------------------------------------------------- */
+
+enum { OURS, REFERENCE, FLOOR, WRITERS };
+
+static void put_ours(void *self, const tgs_peer *peers, size_t count) { ours_put(self, peers, count); }
+static void load_ours(void *self, const tgs_peer *peers, size_t count) { ours_load(self, peers, count); }
+static void put_reference(void *self, const tgs_peer *peers, size_t count) {
+    reference_put_peers(self, peers, count);
+}
+static void load_reference(void *self, const tgs_peer *peers, size_t count) {
+    reference_load_peers(self, peers, count);
+}
+static void put_floor(void *self, const tgs_peer *peers, size_t count) { floor_put(self, peers, count); }
+
+typedef void (*put)(void *self, const tgs_peer *peers, size_t count);
+
+struct databases {
+    struct path paths[WRITERS];
+    struct ours *ours;
+    struct reference *reference;
+    struct floor_db *floor;
+};
+
+static struct databases databases_open(const char *folder) {
+    struct databases databases = {.paths = {files_path(folder, "ours.db"), files_path(folder, "reference.db"),
+                                            files_path(folder, "floor.db")}};
+    char url[sizeof(struct path) + 8];
+    snprintf(url, sizeof url, "sqlite:%s", databases.paths[OURS].text);
+    databases.ours = ours_open(url, "normal");
+    databases.reference = reference_open(databases.paths[REFERENCE].text, false);
+    databases.floor = floor_open(databases.paths[FLOOR].text);
+    return databases;
+}
+
+static void databases_close(struct databases *databases) {
+    ours_close(databases->ours);
+    reference_close(databases->reference);
+    floor_close(databases->floor);
+    for (size_t i = 0; i < WRITERS; i++) files_remove(databases->paths[i].text);
+}
+
+/* --- the race ------------------------------------------------------------------------------------ */
+
+/* Put all of `rows`: part by part, and each part in batches. */
+struct writing {
+    put put;
+    void *self;
+    const tgs_peer *rows;
+    size_t count, part_rows, batch_rows;
+};
+
+static void write_part(void *self, size_t part) {
+    const struct writing *writing = self;
+    size_t from = part * writing->part_rows, to = from + writing->part_rows;
+    if (to > writing->count) to = writing->count;
+    for (size_t i = from; i < to; i += writing->batch_rows)
+        writing->put(writing->self, writing->rows + i,
+                     to - i < writing->batch_rows ? to - i : writing->batch_rows);
+}
+
+struct manner {
+    const char *name;
+    put puts[WRITERS];
+    size_t part_rows, batch_rows;
+};
+
+static const struct manner manners[] = {
+    {"in batches of 100", {put_ours, put_reference, put_floor}, 20 * BATCH, BATCH},
+    /* each part a load in chunks of the limit; the floor has no other way than the reference */
+    {"by load", {load_ours, load_reference, put_floor}, 4 * TGS_MAX_ROWS, 4 * TGS_MAX_ROWS},
+};
+
+static void write_all(struct race *race, const struct databases *databases, const struct manner *manner,
+                      const struct peers *peers) {
+    void *const selves[WRITERS] = {databases->ours, databases->reference, databases->floor};
+    struct writing writings[WRITERS];
+    struct contender contenders[WRITERS];
+    for (size_t i = 0; i < WRITERS; i++) {
+        writings[i] = (struct writing){.put = manner->puts[i],
+                                       .self = selves[i],
+                                       .rows = peers->rows,
+                                       .count = peers->count,
+                                       .part_rows = manner->part_rows,
+                                       .batch_rows = manner->batch_rows};
+        contenders[i] = (struct contender){write_part, &writings[i]};
+    }
+    race_round(race, contenders);
+}
+
+static void report_race(const struct bench *bench, const struct race *race, const char *what,
+                        const struct manner *manner, size_t count) {
+    struct row row = {.backend = "sqlite",
+                      .ours = race_sum(race, OURS) / 1000 / (double)count,
+                      .reference = race_sum(race, REFERENCE) / 1000 / (double)count,
+                      .unit = "us/row",
+                      .target = 1.15,
+                      .against = AGAINST_REFERENCE};
+    snprintf(row.name, sizeof row.name, "put %s %s", what, manner->name);
+    report(bench, &row);
+    snprintf(row.name, sizeof row.name, "put %s %s, over the floor", what, manner->name);
+    row.reference = race_sum(race, FLOOR) / 1000 / (double)count;
+    row.target = 0;
+    row.against = AGAINST_FLOOR;
+    report(bench, &row);
+}
+
+static void run_manner(const struct bench *bench, const struct manner *manner, const struct peers *peers,
+                       const struct peers *again) {
+    if (!wanted(bench, "put new peers %s, over the floor", manner->name) &&
+        !wanted(bench, "put known peers %s, over the floor", manner->name))
+        return;
+    struct race fresh, known;
+    size_t n_parts = (peers->count + manner->part_rows - 1) / manner->part_rows;
+    race_begin(&fresh, WRITERS, n_parts);
+    race_begin(&known, WRITERS, n_parts);
+    for (int round = 0; round < (bench->tiny ? 1 : bench->quick ? 2 : 5); round++) {
+        progress("putting %zu peers %s, round %d", peers->count, manner->name, round + 1);
+        struct databases databases = databases_open(bench->folder);
+        write_all(&fresh, &databases, manner, peers);
+        if (!round) check_same_peers(databases.ours, databases.reference, peers->rows, peers->count);
+        write_all(&known, &databases, manner, again);
+        if (!round) check_same_peers(databases.ours, databases.reference, peers->rows, peers->count);
+        databases_close(&databases);
+    }
+    report_race(bench, &fresh, "new peers", manner, peers->count);
+    report_race(bench, &known, "known peers", manner, peers->count);
+    race_end(&fresh);
+    race_end(&known);
+}
+
+void sqlite_put_cases(const struct bench *bench) {
+    struct peers *peers = peers_make(bench->tiny ? 1000 : 100000);
+    struct peers *again = peers_make_seen_again(peers);
+    for (size_t i = 0; i < sizeof manners / sizeof *manners; i++)
+        run_manner(bench, &manners[i], peers, again);
+    peers_free(again);
+    peers_free(peers);
+}
