@@ -11,6 +11,9 @@
 
 void sqlite_put_cases(const struct bench *bench);
 void sqlite_get_cases(const struct bench *bench);
+void sqlite_list_cases(const struct bench *bench);
+void sqlite_small_cases(const struct bench *bench);
+void sqlite_open_cases(const struct bench *bench);
 void memory_cases(const struct bench *bench);
 
 #endif

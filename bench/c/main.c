@@ -42,6 +42,9 @@ int main(int argc, char **argv) {
     bench.folder = files_make_folder(folder);
     sqlite_put_cases(&bench);
     sqlite_get_cases(&bench);
+    sqlite_list_cases(&bench);
+    sqlite_small_cases(&bench);
+    sqlite_open_cases(&bench);
     memory_cases(&bench);
     return 0;
 }

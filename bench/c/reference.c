@@ -177,27 +177,39 @@ static void find_session(struct reference *reference) {
     sqlite3_reset(find);
 }
 
-static bool is_empty(struct reference *reference) {
-    sqlite3_stmt *look;
-    if (sqlite3_prepare_v2(reference->db, "SELECT 1 FROM sqlite_schema", -1, &look, NULL) != SQLITE_OK)
-        fail(reference);
-    bool empty = sqlite3_step(look) == SQLITE_DONE;
-    sqlite3_finalize(look);
-    return empty;
-}
-
-struct reference *reference_open(const char *path, bool full) {
+static struct reference *connect(const char *path, bool full) {
     struct reference *reference = calloc(1, sizeof *reference);
     if (!reference) die("out of memory");
     reference->expect_new = true;
     if (sqlite3_open_v2(path, &reference->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         fail(reference);
-    execute(reference, "PRAGMA journal_mode=WAL; PRAGMA cache_size=-65536");
-    execute(reference, full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
-    if (is_empty(reference)) execute(reference, schema);
+    execute(reference, full ? "PRAGMA cache_size=-65536; PRAGMA synchronous=FULL"
+                            : "PRAGMA cache_size=-65536; PRAGMA synchronous=NORMAL");
+    return reference;
+}
+
+struct reference *reference_create(const char *path, bool full) {
+    struct reference *reference = connect(path, full);
+    execute(reference, "PRAGMA journal_mode=WAL");
+    execute(reference, schema);
     find_session(reference);
     return reference;
+}
+
+struct reference *reference_open(const char *path, bool full) {
+    struct reference *reference = connect(path, full);
+    find_session(reference);
+    return reference;
+}
+
+int64_t reference_number(struct reference *reference, const char *sql) {
+    sqlite3_stmt *ask;
+    if (sqlite3_prepare_v2(reference->db, sql, -1, &ask, NULL) != SQLITE_OK || sqlite3_step(ask) != SQLITE_ROW)
+        fail(reference);
+    int64_t number = sqlite3_column_int64(ask, 0);
+    sqlite3_finalize(ask);
+    return number;
 }
 
 void reference_close(struct reference *reference) {

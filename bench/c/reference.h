@@ -25,6 +25,9 @@ struct update {
     tgs_queue_item item;
 };
 
+/* Make a new database.  synchronous=NORMAL, or FULL. */
+struct reference *reference_create(const char *path, bool full);
+/* Open one that is there. */
 struct reference *reference_open(const char *path, bool full);
 void reference_close(struct reference *reference);
 
@@ -33,6 +36,9 @@ void reference_put_peers(struct reference *reference, const tgs_peer *peers, siz
 void reference_load_peers(struct reference *reference, const tgs_peer *peers, size_t count);
 void reference_put_state(struct reference *reference, const tgs_update_state *state);
 void reference_put_update(struct reference *reference, const struct update *update);
+
+/* The number that a statement gives, for checks. */
+int64_t reference_number(struct reference *reference, const char *sql);
 
 /* One peer with its texts in one piece of memory, or NULL; free() it. */
 tgs_peer *reference_get(struct reference *reference, int32_t kind, int64_t id);

@@ -5,9 +5,9 @@
 
 #include "cases.h"
 #include "check.h"
-#include "files.h"
 #include "looks.h"
 #include "measure.h"
+#include "pair.h"
 
 #define PART_CALLS 2000
 #define SIZES 4
@@ -114,12 +114,11 @@ static void race_sizes(const struct bench *bench, struct store *stores, size_t n
 /* --- the group -------------------------------------------------------------------------------------------- */
 
 static struct store make_store(const struct bench *bench, const struct peers *peers, size_t count) {
-    char name[32], url[sizeof(struct path) + 8];
+    char name[32];
     snprintf(name, sizeof name, "ours-%zu.db", count);
     struct store store = {.count = count, .path = files_path(bench->folder, name)};
-    snprintf(url, sizeof url, "sqlite:%s", store.path.text);
     progress("making a store of %zu peers", count);
-    store.ours = ours_open(url, "normal");
+    store.ours = ours_open_file(&store.path, false);
     ours_load(store.ours, peers->rows, count);
     return store;
 }
@@ -136,7 +135,7 @@ void sqlite_get_cases(const struct bench *bench) {
     struct peers *peers = peers_make(sizes[n_sizes - 1]);
     struct path path = files_path(bench->folder, "reference.db");
     for (size_t i = 0; i < n_sizes; i++) stores[i] = make_store(bench, peers, sizes[i]);
-    struct reference *reference = reference_open(path.text, false);
+    struct reference *reference = reference_create(path.text, false);
     reference_load_peers(reference, peers->rows, sizes[middle]);
     check_same_peers(stores[middle].ours, reference, peers->rows, sizes[middle]);
     for (enum look look = 0; look < LOOKS; look++) {

@@ -4,10 +4,9 @@
 
 #include "cases.h"
 #include "check.h"
-#include "files.h"
 #include "floor.h"
 #include "measure.h"
-#include "peers.h"
+#include "pair.h"
 
 #define BATCH 100
 
@@ -37,10 +36,8 @@ struct databases {
 static struct databases databases_open(const char *folder) {
     struct databases databases = {.paths = {files_path(folder, "ours.db"), files_path(folder, "reference.db"),
                                             files_path(folder, "floor.db")}};
-    char url[sizeof(struct path) + 8];
-    snprintf(url, sizeof url, "sqlite:%s", databases.paths[OURS].text);
-    databases.ours = ours_open(url, "normal");
-    databases.reference = reference_open(databases.paths[REFERENCE].text, false);
+    databases.ours = ours_open_file(&databases.paths[OURS], false);
+    databases.reference = reference_create(databases.paths[REFERENCE].text, false);
     databases.floor = floor_open(databases.paths[FLOOR].text);
     return databases;
 }
