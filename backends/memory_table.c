@@ -24,25 +24,6 @@ void table_setup(const tgs_host *the_host) {
 
 /* --- fields ------------------------------------------------------------------------------ */
 
-static size_t field_size(const tgs_field *field) {
-    switch (field->type) {
-    case TGS_TYPE_I32:
-        return sizeof(int32_t);
-    case TGS_TYPE_I64:
-        return sizeof(int64_t);
-    case TGS_TYPE_TEXT:
-        return sizeof(tgs_str);
-    case TGS_TYPE_BYTES:
-        return sizeof(tgs_bytes);
-    default:
-        return sizeof(const tgs_str *) + sizeof(size_t);
-    }
-}
-
-void field_copy(const tgs_field *field, void *to, const void *from) {
-    memcpy(field_at(to, field), field_at(from, field), field_size(field));
-}
-
 static tgs_str text_in(const void *data, const tgs_field *field) {
     return *(const tgs_str *)field_at(data, field);
 }
@@ -89,14 +70,14 @@ static uint32_t hash_key(const struct layout *layout, const void *data) {
     return (uint32_t)mix(hash, hash_seed);
 }
 
-/* Texts and blobs have the same shape: a pointer and a length. */
-_Static_assert(sizeof(tgs_str) == sizeof(tgs_bytes) && offsetof(tgs_str, len) == offsetof(tgs_bytes, len),
-               "tgs_str and tgs_bytes are copied alike");
-
 struct texts {
     const tgs_str *ptr;
     size_t count;
 };
+
+_Static_assert(sizeof(tgs_str) == sizeof(tgs_bytes) && offsetof(tgs_str, len) == offsetof(tgs_bytes, len) &&
+                   sizeof(tgs_str) == sizeof(struct texts),
+               "texts, blobs and lists of texts are copied alike");
 
 static size_t owned_size(const tgs_field *field, const void *data) {
     if (field->type != TGS_TYPE_TEXTS) return text_in(data, field).len;

@@ -97,7 +97,15 @@ static inline bool has_field(const void *data, uint64_t bit) {
 static inline void *field_at(const void *data, const tgs_field *field) {
     return (char *)data + field->offset;
 }
-void field_copy(const tgs_field *field, void *to, const void *from);
+/* Of the kinds of member there are, a text, a blob and a list of texts take two words. */
+static inline void field_copy(const tgs_field *field, void *to, const void *from) {
+    if (field->type == TGS_TYPE_I32)
+        memcpy(field_at(to, field), field_at(from, field), sizeof(int32_t));
+    else if (field->type == TGS_TYPE_I64)
+        memcpy(field_at(to, field), field_at(from, field), sizeof(int64_t));
+    else
+        memcpy(field_at(to, field), field_at(from, field), sizeof(tgs_str));
+}
 static inline bool same_text(tgs_str a, tgs_str b) {
     return a.len == b.len && (a.ptr == b.ptr || a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }

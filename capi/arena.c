@@ -43,9 +43,8 @@ static bool grow(struct arena *arena, size_t least) {
     return memory != NULL;
 }
 
-void *arena_alloc_bytes(struct arena *arena, size_t size) {
-    bool fits = arena->blocks && (size_t)(arena->end - arena->next) >= size;
-    if (!fits && !grow(arena, size)) return NULL;
+void *arena_alloc_more(struct arena *arena, size_t size) {
+    if (!grow(arena, size)) return NULL;
     void *memory = arena->next;
     arena->next += size;
     return memory;
@@ -60,28 +59,11 @@ void *arena_alloc(struct arena *arena, size_t size) {
     return arena_alloc_bytes(arena, size);
 }
 
-static void *copy_terminated(struct arena *arena, const void *from, size_t len) {
-    char *copy = len < SIZE_MAX ? arena_alloc_bytes(arena, len + 1) : NULL;
-    if (!copy) return NULL;
-    if (len) memcpy(copy, from, len);
-    copy[len] = '\0';
-    return copy;
-}
-
-bool arena_text(struct arena *arena, tgs_str text, tgs_str *copy) {
-    *copy = (tgs_str){NULL, 0};
-    if (!text.ptr) return true;
-    copy->ptr = copy_terminated(arena, text.ptr, text.len);
-    copy->len = copy->ptr ? text.len : 0;
-    return copy->ptr != NULL;
-}
-
 bool arena_bytes(struct arena *arena, tgs_bytes bytes, tgs_bytes *copy) {
-    *copy = (tgs_bytes){NULL, 0};
-    if (!bytes.ptr) return true;
-    copy->ptr = copy_terminated(arena, bytes.ptr, bytes.len);
-    copy->len = copy->ptr ? bytes.len : 0;
-    return copy->ptr != NULL;
+    tgs_str text;
+    bool done = arena_text(arena, (tgs_str){(const char *)bytes.ptr, bytes.len}, &text);
+    *copy = (tgs_bytes){(const uint8_t *)text.ptr, text.len};
+    return done;
 }
 
 /* Give back blocks from this one on. */

@@ -4,6 +4,7 @@
 #define CAPI_ARENA_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "tgstore.h"
 
@@ -21,11 +22,30 @@ void arena_lend(struct arena *arena, void *memory, size_t size);
 
 /* `size` bytes, aligned for anything, not cleared; NULL when out of memory. */
 void *arena_alloc(struct arena *arena, size_t size);
+/* The same from a new block. */
+void *arena_alloc_more(struct arena *arena, size_t size);
+
 /* The same without alignment, for texts and blobs. */
-void *arena_alloc_bytes(struct arena *arena, size_t size);
+static inline void *arena_alloc_bytes(struct arena *arena, size_t size) {
+    if (!arena->next || (size_t)(arena->end - arena->next) < size) return arena_alloc_more(arena, size);
+    void *memory = arena->next;
+    arena->next += size;
+    return memory;
+}
+
 /* Copies with a terminator that is not counted.  A NULL ptr stays NULL.  False: out of memory. */
-bool arena_text(struct arena *arena, tgs_str text, tgs_str *copy);
+static inline bool arena_text(struct arena *arena, tgs_str text, tgs_str *copy) {
+    *copy = (tgs_str){NULL, 0};
+    if (!text.ptr) return true;
+    char *to = text.len < SIZE_MAX ? arena_alloc_bytes(arena, text.len + 1) : NULL;
+    if (!to) return false;
+    if (text.len) memcpy(to, text.ptr, text.len);
+    to[text.len] = '\0';
+    *copy = (tgs_str){to, text.len};
+    return true;
+}
 bool arena_bytes(struct arena *arena, tgs_bytes bytes, tgs_bytes *copy);
+
 /* Give everything back; the arena is empty then. */
 void arena_free(struct arena *arena);
 /* The same, but keep one block for use anew. */

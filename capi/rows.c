@@ -86,8 +86,14 @@ static bool deepen(tgs_rows *rows, char *row) {
     return true;
 }
 
-tgs_status rows_deepen(tgs_rows *rows, size_t i, tgs_error *err) {
-    return deepen(rows, rows_at(rows, i)) ? TGS_OK : error_nomem(err);
+tgs_status rows_own_key(tgs_rows *rows, size_t i, tgs_error *err) {
+    char *row = rows_at(rows, i);
+    for (size_t k = 0; k < rows->record->n_keys; k++) {
+        const tgs_field *field = rows->record->keys[k];
+        tgs_str *text = field_of(row, field);
+        if (field->type == TGS_TYPE_TEXT && !arena_text(&rows->arena, *text, text)) return error_nomem(err);
+    }
+    return TGS_OK;
 }
 
 tgs_status rows_replace(tgs_rows *rows, size_t i, const void *row, tgs_error *err) {

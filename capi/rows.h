@@ -22,8 +22,8 @@ tgs_status rows_resize(tgs_rows *rows, size_t count, tgs_error *err);
 /* Put a deep copy of a row in place of row i. */
 tgs_status rows_replace(tgs_rows *rows, size_t i, const void *row, tgs_error *err);
 
-/* Give row i, a shallow copy, texts of its own. */
-tgs_status rows_deepen(tgs_rows *rows, size_t i, tgs_error *err);
+/* Give row i, a shallow copy of a key, texts of its own. */
+tgs_status rows_own_key(tgs_rows *rows, size_t i, tgs_error *err);
 
 /* Bytes of texts and blobs so far, for the limit of a page. */
 size_t rows_payload(const tgs_rows *rows);

@@ -41,7 +41,19 @@ size_t text_valid_prefix(tgs_str text) {
     return i;
 }
 
-bool text_valid(tgs_str text) { return text_valid_prefix(text) == text.len; }
+/* Most texts are ASCII: look at those word by word, the last one overlapping the one before. */
+bool text_valid(tgs_str text) {
+    size_t i = 0;
+    if (text.len >= sizeof(uint64_t)) {
+        size_t last = text.len - sizeof(uint64_t);
+        while (i < last && plain_word(text.ptr + i)) i += sizeof(uint64_t);
+        if (i >= last && plain_word(text.ptr + last)) return true;
+    } else {
+        while (i < text.len && (signed char)text.ptr[i] > 0) i++;
+        if (i == text.len) return true;
+    }
+    return text_valid_prefix(text) == text.len;
+}
 
 bool text_equal(tgs_str text, const char *literal) {
     size_t len = strlen(literal);

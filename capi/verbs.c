@@ -19,7 +19,7 @@ static tgs_status rows_from_keys(const struct input *input, tgs_rows **out, tgs_
     for (size_t i = 0; status == TGS_OK && i < input->count; i++) {
         union stored_row *key = rows_at(rows, i);
         status = check_key(input, i, UINT32_MAX, input->number == TGS_RECORD_PEER, key, err);
-        if (status == TGS_OK) status = rows_deepen(rows, i, err);
+        if (status == TGS_OK) status = rows_own_key(rows, i, err);
         key->head.flags = 0;
     }
     if (status == TGS_OK)
