@@ -103,6 +103,8 @@ static bool describe_all(void) {
     order_by_two(queue, ORDER_READY, "due", "sequence");
     order_by_two(queue, ORDER_LANE, "lane", "sequence");
     order_by_two(queue, ORDER_LEASED, "lease_expires", "sequence");
+    for (int32_t record = TGS_RECORD_PEER; record <= TGS_RECORD_KV; record++)
+        memory_layouts[record].lazy = record != TGS_RECORD_QUEUE_ITEM;
     struct layout *lease = &memory_layouts[TABLE_LEASE];
     lease->key = (struct order_by){1, {field_named(lease, "lease_token")}};
     lease->orders[ORDER_KEY] = lease->key;
@@ -174,7 +176,7 @@ static bool stays(const struct table *table, const struct row *row, const void *
 
 tgs_status memory_store(struct step *step, struct table *table, struct row *old, void *data) {
     if (old && stays(table, old, data)) return overwrite(step, table, old, data);
-    struct row *new = row_new(table->layout, data);
+    struct row *new = row_new(table->layout, data, old ? old->hash : hash_key(table->layout, data));
     return new ? memory_change(step, table, old, new) : memory_exhausted(step);
 }
 
@@ -226,7 +228,7 @@ static void session_free(struct session *session) {
 }
 
 struct row *memory_find_session(const struct memory *memory, tgs_str name) {
-    return table_find(&memory->registry, &(struct registration){.name = name});
+    return memory_find(&memory->registry, &(struct registration){.name = name});
 }
 
 static tgs_status register_session(struct step *step) {
@@ -345,16 +347,26 @@ static tgs_status apply(struct step *step, const tgs_op *op) {
     }
 }
 
+/* The username that a put has to look for, if any. */
+static bool first_username(const tgs_op *op, tgs_str *name) {
+    if (op->tag != TGS_OP_PUT || op->record != TGS_RECORD_PEER || !(op->set & TGS_PEER_USERNAMES))
+        return false;
+    *name = op->folded[0];
+    return true;
+}
+
 /* Rows are scattered over memory: ask for all of them before waiting for the first. */
 static void prefetch(const struct step *step) {
+    const struct table *tables = step->session->tables;
     for (int stage = 0; stage < 2; stage++) {
         for (size_t i = 0; i < step->write->n_ops; i++) {
             const tgs_op *op = op_at(step->write, i);
+            tgs_str name;
             if (op->tag != TGS_OP_PUT) continue;
-            table_prefetch(&step->session->tables[op->record], op->row, stage);
-            if (op->record == TGS_RECORD_PEER && (op->set & TGS_PEER_USERNAMES))
-                table_prefetch(&step->session->tables[TABLE_USERNAME], &(struct name){.name = op->folded[0]},
-                               stage);
+            table_prefetch(&tables[op->record], hash_key(tables[op->record].layout, op->row), stage);
+            if (first_username(op, &name))
+                table_prefetch(&tables[TABLE_USERNAME],
+                               hash_key(tables[TABLE_USERNAME].layout, &(struct name){.name = name}), stage);
         }
     }
 }
@@ -425,20 +437,36 @@ static bool lock_setup(pthread_rwlock_t *lock) {
     return done;
 }
 
+static tgs_status read_locked(struct memory *memory, const tgs_query *query, const tgs_backend_call *call,
+                              tgs_sink *sink, tgs_error *err) {
+    tgs_status status = memory_host->check(call);
+    if (status != TGS_OK) return memory_host->fail(err, status, NULL, NULL);
+    return memory_answer(memory, query, sink, err);
+}
+
+/* A list after puts has to sort the rows that wait for that, so it goes in as a writer does. */
+static tgs_status settle_and_read(struct memory *memory, const tgs_query *query, const tgs_backend_call *call,
+                                  tgs_sink *sink, tgs_error *err) {
+    pthread_rwlock_wrlock(&memory->lock); /* never held for long */
+    struct table *table = memory_unsettled(memory, query);
+    tgs_status status = table && !table_settle(table) ? memory_host->fail(err, TGS_E_NOMEM, NULL, NULL)
+                                                      : read_locked(memory, query, call, sink, err);
+    pthread_rwlock_unlock(&memory->lock);
+    return status;
+}
+
 static tgs_status memory_read(void *self, const tgs_query *query, const tgs_backend_call *call,
                               tgs_sink *sink, tgs_error *err) {
     struct memory *memory = self;
+    bool waited = pthread_rwlock_tryrdlock(&memory->lock) != 0;
+    if (waited) pthread_rwlock_rdlock(&memory->lock); /* never held for long */
+    bool settled = !memory_unsettled(memory, query);
     tgs_status status = TGS_OK;
-    if (pthread_rwlock_tryrdlock(&memory->lock) != 0) {
-        pthread_rwlock_rdlock(&memory->lock); /* never held for long */
-        status = memory_host->check(call);
-    }
-    if (status == TGS_OK)
-        status = memory_answer(memory, query, sink, err);
-    else
-        memory_host->fail(err, status, NULL, NULL);
+    if (settled)
+        status =
+            waited ? read_locked(memory, query, call, sink, err) : memory_answer(memory, query, sink, err);
     pthread_rwlock_unlock(&memory->lock);
-    return status;
+    return settled ? status : settle_and_read(memory, query, call, sink, err);
 }
 
 static tgs_status memory_open(const tgs_backend_open *open, const tgs_backend_call *call, void **self,

@@ -92,8 +92,11 @@ static inline struct registration *memory_registration(const struct row *row) { 
 /* NULL: no such session. */
 struct row *memory_find_session(const struct memory *memory, tgs_str name);
 
+static inline struct row *memory_find(const struct table *table, const void *key) {
+    return table_find(table, key, hash_key(table->layout, key));
+}
 static inline struct row *memory_find_any(const struct session *session, int32_t table, const void *key) {
-    return table_find(&session->tables[table], key);
+    return memory_find(&session->tables[table], key);
 }
 
 /* The row with this key unless it is expired, which is as good as absent. */
@@ -119,6 +122,9 @@ tgs_status memory_refuse(struct step *step, const tgs_op *op, const char *messag
 tgs_status memory_change(struct step *step, struct table *table, struct row *old, struct row *new);
 /* The same with a copy of `data`, whose pointers may be changed.  The old row may be overwritten. */
 tgs_status memory_store(struct step *step, struct table *table, struct row *old, void *data);
+
+/* A walk through all rows of a table by key: cursor_first when it is settled. */
+tgs_status memory_walk(struct step *step, struct table *table, struct cursor *cursor);
 
 /* memory_rows.c */
 tgs_status memory_put(struct step *step, const tgs_op *op);
@@ -158,6 +164,8 @@ const tgs_session_info *memory_newest_lease(const struct session *session, int32
 /* --- for reads ------------------------------------------------------------------------------- */
 
 /* memory_read.c: under the lock */
+/* A table that must be settled before this query can be answered, or NULL. */
+struct table *memory_unsettled(const struct memory *memory, const tgs_query *query);
 tgs_status memory_answer(const struct memory *memory, const tgs_query *query, tgs_sink *sink, tgs_error *err);
 
 #endif

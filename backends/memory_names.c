@@ -28,7 +28,7 @@ static struct row *find_shown(const struct table *table, tgs_str shown) {
     char folded[TGS_MAX_KEY_BYTES];
     if (shown.len > sizeof folded) return NULL;
     for (size_t i = 0; i < shown.len; i++) folded[i] = fold(shown.ptr[i]);
-    return table_find(table, &(struct name){.name = {folded, shown.len}});
+    return memory_find(table, &(struct name){.name = {folded, shown.len}});
 }
 
 /* Forget the names of a peer, but those in `kept`. */
@@ -83,7 +83,7 @@ static tgs_status take_name(struct step *step, int table, const tgs_peer *peer, 
                             int64_t seen_at) {
     struct table *owners = &step->session->tables[table];
     struct name name = {folded, peer->id, seen_at, peer->kind};
-    struct row *row = table_find(owners, &name);
+    struct row *row = memory_find(owners, &name);
     const struct name *owner = row ? row_data(row) : &name;
     tgs_status status = TGS_OK;
     if (owner->id != peer->id || owner->kind != peer->kind) status = take_from(step, table, owner, folded);

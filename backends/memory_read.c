@@ -33,6 +33,14 @@ static const struct row *find_peer_of_any_kind(const struct session *session, in
     return best;
 }
 
+static bool is_known_query(const tgs_query *query) {
+    if (query->tag < TGS_QUERY_GET || query->tag > TGS_QUERY_STATS) return false;
+    if (query->tag > TGS_QUERY_LIST) return true;
+    if (query->record < TGS_RECORD_SESSION || query->record > TGS_RECORD_KV) return false;
+    if (query->tag == TGS_QUERY_GET || query->filter->order == TGS_ORDER_KEY) return true;
+    return query->filter->order == TGS_ORDER_EXPIRES && query->record == TGS_RECORD_CONVERSATION;
+}
+
 static tgs_status get(const struct reading *reading) {
     const tgs_query *query = reading->query;
     tgs_status status = TGS_OK;
@@ -94,9 +102,20 @@ static bool passes(const tgs_query *query, const void *data, bool *past_end) {
            (!filter->scope.ptr || same_text(item->lane, filter->scope));
 }
 
+static size_t order_of(const tgs_query *query) {
+    return query->filter->order == TGS_ORDER_EXPIRES ? ORDER_EXPIRES : ORDER_KEY;
+}
+
+struct table *memory_unsettled(const struct memory *memory, const tgs_query *query) {
+    if (query->tag != TGS_QUERY_LIST || !is_known_query(query) || order_of(query) != ORDER_KEY) return NULL;
+    const struct row *row = memory_find_session(memory, query->session);
+    struct table *table = row ? &memory_registration(row)->session->tables[query->record] : NULL;
+    return table && !table_is_settled(table) ? table : NULL;
+}
+
 static tgs_status list(const struct reading *reading) {
     const tgs_query *query = reading->query;
-    size_t order = query->filter->order == TGS_ORDER_EXPIRES ? ORDER_EXPIRES : ORDER_KEY;
+    size_t order = order_of(query);
     struct cursor cursor = list_start(&reading->session->tables[query->record], query, order);
     const struct row *row;
     tgs_status status = TGS_OK;
@@ -215,14 +234,6 @@ static tgs_status count_rows(const struct reading *reading) {
             add_stats(memory_registration(row), reading->now, &stats);
     }
     return give(reading, 0, &stats);
-}
-
-static bool is_known_query(const tgs_query *query) {
-    if (query->tag < TGS_QUERY_GET || query->tag > TGS_QUERY_STATS) return false;
-    if (query->tag > TGS_QUERY_LIST) return true;
-    if (query->record < TGS_RECORD_SESSION || query->record > TGS_RECORD_KV) return false;
-    if (query->tag == TGS_QUERY_GET || query->filter->order == TGS_ORDER_KEY) return true;
-    return query->filter->order == TGS_ORDER_EXPIRES && query->record == TGS_RECORD_CONVERSATION;
 }
 
 static tgs_status answer(struct reading *reading) {

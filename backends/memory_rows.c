@@ -2,6 +2,12 @@
 /* What becomes of rows: put, delete, purge, prune. */
 #include "memory.h"
 
+tgs_status memory_walk(struct step *step, struct table *table, struct cursor *cursor) {
+    if (!table_settle(table)) return memory_exhausted(step);
+    *cursor = cursor_first(table, ORDER_KEY);
+    return TGS_OK;
+}
+
 /* --- delete ---------------------------------------------------------------------------------- */
 
 static tgs_status remove_row(struct step *step, int32_t record, struct row *row) {
@@ -17,9 +23,9 @@ static tgs_status remove_row(struct step *step, int32_t record, struct row *row)
 
 /* Remove rows of a record until `count` of them are gone. */
 static tgs_status remove_rows(struct step *step, int32_t record, size_t limit, size_t *count) {
-    struct cursor cursor = cursor_first(&step->session->tables[record], ORDER_KEY);
+    struct cursor cursor;
     struct row *row;
-    tgs_status status = TGS_OK;
+    tgs_status status = memory_walk(step, &step->session->tables[record], &cursor);
     for (; status == TGS_OK && *count < limit && (row = cursor_next(&cursor)); ++*count)
         status = remove_row(step, record, row);
     return status;
@@ -177,9 +183,9 @@ static tgs_status prune_expired(struct step *step, int32_t record, size_t limit,
 }
 
 static tgs_status prune_peers(struct step *step, int64_t age_ms, size_t limit, size_t *removed) {
-    struct cursor cursor = cursor_first(&step->session->tables[TGS_RECORD_PEER], ORDER_KEY);
+    struct cursor cursor;
     struct row *row;
-    tgs_status status = TGS_OK;
+    tgs_status status = memory_walk(step, &step->session->tables[TGS_RECORD_PEER], &cursor);
     while (status == TGS_OK && *removed < limit && (row = cursor_next(&cursor))) {
         if (((const tgs_peer *)row_data(row))->seen_at >= step->now - age_ms) continue;
         status = remove_row(step, TGS_RECORD_PEER, row);

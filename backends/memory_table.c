@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory_table.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #define LEAF_ROWS 128
-#define FIRST_BUCKETS 8
+#define FIRST_SLOTS 8
+#define FIRST_WAITING 16
 
 static const tgs_host *host;
 static uint64_t hash_seed; /* keys come from strangers: they must not be able to choose collisions */
@@ -58,7 +60,7 @@ static uint64_t hash_text(uint64_t hash, tgs_str text) {
     return mix(mix(hash, rest), text.len);
 }
 
-static uint32_t hash_key(const struct layout *layout, const void *data) {
+uint32_t hash_key(const struct layout *layout, const void *data) {
     uint64_t hash = hash_seed;
     for (size_t i = 0; i < layout->key.n; i++) {
         const tgs_field *field = layout->key.fields[i];
@@ -123,7 +125,7 @@ static char *inner_texts(const struct layout *layout, struct row *row) {
     return (char *)row_data(row) + layout->row_size;
 }
 
-struct row *row_new(const struct layout *layout, const void *data) {
+struct row *row_new(const struct layout *layout, const void *data, uint32_t hash) {
     size_t texts_size = owned_sizes(layout, data);
     size_t size = sizeof(struct row) + layout->row_size + texts_size;
     if (size > INT32_MAX) return NULL;
@@ -131,7 +133,7 @@ struct row *row_new(const struct layout *layout, const void *data) {
     if (!row) return NULL;
     *row = (struct row){.texts = inner_texts(layout, row),
                         .texts_size = (uint32_t)texts_size,
-                        .hash = hash_key(layout, data),
+                        .hash = hash,
                         .size = (uint32_t)size & INT32_MAX};
     memcpy(row_data(row), data, layout->row_size);
     own_fields(layout, row_data(row), row->texts);
@@ -429,73 +431,137 @@ struct row *cursor_next(struct cursor *cursor) {
     return NULL;
 }
 
-/* --- tables ---------------------------------------------------------------------------------- */
+/* --- rows that wait for their order ------------------------------------------------------------ */
 
-static struct row **bucket_of(const struct table *table, uint32_t hash) {
-    return &table->buckets[hash & (table->n_buckets - 1)];
+static bool wait_for_order(struct table *table, struct row *row) {
+    if (table->n_waiting == table->waiting_capacity) {
+        size_t capacity = table->waiting_capacity ? table->waiting_capacity * 2 : FIRST_WAITING;
+        struct entry *waiting = host->resize(table->waiting, capacity * sizeof *waiting);
+        if (!waiting) return false;
+        table->waiting = waiting;
+        table->waiting_capacity = capacity;
+    }
+    table->waiting[table->n_waiting++] =
+        (struct entry){order_prefix(&table->layout->orders[0], row_data(row)), row};
+    row->waiting = (uint32_t)table->n_waiting;
+    return true;
 }
 
-struct row *table_find(const struct table *table, const void *data) {
+/* The last one takes its place. */
+static void stop_waiting(struct table *table, struct row *row) {
+    struct entry last = table->waiting[--table->n_waiting];
+    table->waiting[row->waiting - 1] = last;
+    last.row->waiting = row->waiting;
+    row->waiting = 0;
+}
+
+/* The largest first. */
+static int compare_waiting(const void *a, const void *b, void *by) {
+    const struct entry *left = a, *right = b;
+    if (left->prefix != right->prefix) return left->prefix < right->prefix ? 1 : -1;
+    return order_compare(by, row_data(right->row), row_data(left->row));
+}
+
+static void sort_waiting(struct table *table) {
+    struct order_by by = table->layout->orders[0];
+    qsort_r(table->waiting, table->n_waiting, sizeof *table->waiting, compare_waiting, &by);
+    for (size_t i = 0; i < table->n_waiting; i++) table->waiting[i].row->waiting = (uint32_t)i + 1;
+}
+
+bool table_settle(struct table *table) {
+    if (table->n_waiting > 1) sort_waiting(table);
+    while (table->n_waiting) {
+        struct row *row = table->waiting[table->n_waiting - 1].row;
+        if (!insert(table, 0, row)) return false;
+        stop_waiting(table, row);
+    }
+    host->release(table->waiting);
+    table->waiting = NULL;
+    table->waiting_capacity = 0;
+    return true;
+}
+
+/* --- tables ---------------------------------------------------------------------------------- */
+
+static size_t slot_after(const struct table *table, size_t slot) { return (slot + 1) & (table->n_slots - 1); }
+
+static size_t first_slot(const struct table *table, uint32_t hash) { return hash & (table->n_slots - 1); }
+
+struct row *table_find(const struct table *table, const void *data, uint32_t hash) {
     if (!table->n_rows) return NULL;
-    uint32_t hash = hash_key(table->layout, data);
-    for (struct row *row = *bucket_of(table, hash); row; row = row->next)
-        if (row->hash == hash && !row->gone && order_compare(&table->layout->key, row_data(row), data) == 0)
-            return row;
+    const struct slot *slot;
+    for (size_t at = first_slot(table, hash); (slot = &table->slots[at])->row; at = slot_after(table, at))
+        if (slot->hash == hash && !slot->row->gone &&
+            order_compare(&table->layout->key, row_data(slot->row), data) == 0)
+            return slot->row;
     return NULL;
 }
 
-/* The pointer of the chain that points to the row. */
-static struct row **chain_link(const struct table *table, const struct row *row) {
-    struct row **at = bucket_of(table, row->hash);
-    while (*at != row) at = &(*at)->next;
-    return at;
+static void hash_insert(struct table *table, struct slot slot) {
+    size_t at = first_slot(table, slot.hash);
+    while (table->slots[at].row) at = slot_after(table, at);
+    table->slots[at] = slot;
 }
 
-static void hash_insert(struct table *table, struct row *row) {
-    struct row **bucket = bucket_of(table, row->hash);
-    row->next = *bucket;
-    *bucket = row;
-}
-
-/* False only if there is no bucket at all: long chains are slow, but work. */
-static bool grow_buckets(struct table *table) {
-    size_t old_count = table->n_buckets;
-    if (table->n_rows < old_count) return true;
-    struct row **old = table->buckets;
-    size_t count = old_count ? old_count * 2 : FIRST_BUCKETS;
-    struct row **buckets = host->alloc(count * sizeof(struct row *));
-    if (!buckets) return old_count > 0;
-    memset(buckets, 0, count * sizeof(struct row *));
-    table->buckets = buckets;
-    table->n_buckets = count;
-    for (size_t i = 0; i < old_count; i++) {
-        for (struct row *row = old[i], *next; row; row = next) {
-            next = row->next;
-            hash_insert(table, row);
-        }
+/* Rows behind a free slot would not be found: those that may stand nearer to their first slot move up. */
+static void hash_remove(struct table *table, const struct row *row) {
+    size_t free_slot = first_slot(table, row->hash);
+    while (table->slots[free_slot].row != row) free_slot = slot_after(table, free_slot);
+    const size_t mask = table->n_slots - 1;
+    for (size_t at = slot_after(table, free_slot); table->slots[at].row; at = slot_after(table, at)) {
+        size_t wanted = first_slot(table, table->slots[at].hash);
+        if (((at - wanted) & mask) < ((at - free_slot) & mask)) continue;
+        table->slots[free_slot] = table->slots[at];
+        free_slot = at;
     }
+    table->slots[free_slot].row = NULL;
+}
+
+/* Room for one more row: at least a quarter of the slots is free. */
+static bool grow_slots(struct table *table) {
+    if ((table->n_rows + 1) * 4 <= table->n_slots * 3) return true;
+    struct slot *old = table->slots;
+    size_t old_count = table->n_slots, count = old_count ? old_count * 2 : FIRST_SLOTS;
+    struct slot *slots = host->alloc(count * sizeof *slots);
+    if (!slots) return false;
+    memset(slots, 0, count * sizeof *slots);
+    table->slots = slots;
+    table->n_slots = count;
+    for (size_t i = 0; i < old_count; i++)
+        if (old[i].row) hash_insert(table, old[i]);
     host->release(old);
     return true;
 }
 
+/* Into one of the orders that it belongs in. */
+static bool enter_order(struct table *table, size_t order, struct row *row) {
+    return order == 0 && table->layout->lazy ? wait_for_order(table, row) : insert(table, order, row);
+}
+
+static void leave_order(struct table *table, size_t order, struct row *row) {
+    if (order == 0 && row->waiting)
+        stop_waiting(table, row);
+    else if (table->orders[order].n_leaves)
+        table_order_remove(table, order, row);
+}
+
 bool table_link(struct table *table, struct row *row) {
-    if (!grow_buckets(table)) return false;
+    if (!grow_slots(table)) return false;
     uint32_t member = table->layout->member_of(table->layout, row_data(row));
     for (size_t order = 0; order < TABLE_ORDERS; order++) {
-        if (!(member >> order & 1) || insert(table, order, row)) continue;
+        if (!(member >> order & 1) || enter_order(table, order, row)) continue;
         while (order-- > 0)
-            if (member >> order & 1) table_order_remove(table, order, row);
+            if (member >> order & 1) leave_order(table, order, row);
         return false;
     }
-    hash_insert(table, row);
+    hash_insert(table, (struct slot){row, row->hash});
     table->n_rows++;
     return true;
 }
 
 void table_unlink(struct table *table, struct row *row) {
-    for (size_t order = 0; order < TABLE_ORDERS; order++)
-        if (table->orders[order].n_leaves) table_order_remove(table, order, row);
-    *chain_link(table, row) = row->next;
+    for (size_t order = 0; order < TABLE_ORDERS; order++) leave_order(table, order, row);
+    hash_remove(table, row);
     table->n_rows--;
 }
 
@@ -509,21 +575,16 @@ bool table_keeps_place(const struct table *table, const struct row *row, const v
     return true;
 }
 
-void table_prefetch(const struct table *table, const void *data, int step) {
+void table_prefetch(const struct table *table, uint32_t hash, int step) {
     if (!table->n_rows) return;
-    struct row **bucket = bucket_of(table, hash_key(table->layout, data));
-    __builtin_prefetch(step == 0 ? (const void *)bucket : (const void *)*bucket);
+    const struct slot *slot = &table->slots[first_slot(table, hash)];
+    __builtin_prefetch(step == 0 ? (const void *)slot : (const void *)slot->row);
 }
 
 void table_clear(struct table *table) {
-    for (size_t i = 0; i < table->n_buckets; i++) {
-        for (struct row *row = table->buckets[i], *next; row; row = next) {
-            next = row->next;
-            row_free(row);
-        }
-    }
-    host->release(table->buckets);
-    table->buckets = NULL;
-    table->n_buckets = table->n_rows = 0;
+    for (size_t i = 0; i < table->n_slots; i++) row_free(table->slots[i].row);
+    host->release(table->slots);
+    host->release(table->waiting);
     for (size_t order = 0; order < TABLE_ORDERS; order++) order_clear(&table->orders[order]);
+    *table = (struct table){.layout = table->layout};
 }

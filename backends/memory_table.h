@@ -3,7 +3,11 @@
  *
  * Linking a row may need memory and so may fail; unlinking never does.  A writer
  * therefore links new versions at once beside the old ones, which it marks as gone, and
- * unlinks either the old ones (commit) or the new ones (rollback) at the end. */
+ * unlinks either the old ones (commit) or the new ones (rollback) at the end.
+ *
+ * Most rows are put and looked up far more often than they are listed.  So where only lists
+ * go by the order of the key (`lazy`), new rows wait unsorted until somebody needs that order:
+ * table_settle. */
 #ifndef BACKENDS_MEMORY_TABLE_H
 #define BACKENDS_MEMORY_TABLE_H
 
@@ -42,16 +46,17 @@ struct layout {
     const tgs_field *deadline; /* what the record's duration becomes: expires or due; or NULL */
     struct order_by key;
     struct order_by orders[TABLE_ORDERS];
+    bool lazy; /* rows wait for orders[0] until table_settle */
     uint32_t (*member_of)(const struct layout *layout, const void *data); /* bit i: stands in orders[i] */
 };
 
 /* A row: this head, the record's struct, and the texts and blobs it points to, which move to a piece of
  * memory of their own when they change. */
 struct row {
-    struct row *next; /* in the hash chain */
     char *texts;
     uint32_t texts_size;
     uint32_t hash;
+    uint32_t waiting; /* its place among those that wait for orders[0], counted from 1; 0: it does not */
     uint32_t size : 31;
     uint32_t gone : 1; /* replaced or deleted by the running write */
 };
@@ -73,12 +78,20 @@ struct order {
     size_t n_leaves, capacity;
 };
 
+/* A place of the hash table.  The hash tells most rows apart without fetching them. */
+struct slot {
+    struct row *row; /* NULL: free */
+    uint32_t hash;
+};
+
 struct table {
     const struct layout *layout;
-    struct row **buckets;
-    size_t n_buckets; /* 0 or a power of two */
+    struct slot *slots; /* open addressing, linear */
+    size_t n_slots;     /* 0 or a power of two */
     size_t n_rows;
     struct order orders[TABLE_ORDERS];
+    struct entry *waiting; /* rows that are not in orders[0] yet */
+    size_t n_waiting, waiting_capacity;
 };
 
 struct cursor {
@@ -110,8 +123,11 @@ static inline bool same_text(tgs_str a, tgs_str b) {
     return a.len == b.len && (a.ptr == b.ptr || a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-/* A row that owns a deep copy of `data`.  NULL: out of memory. */
-struct row *row_new(const struct layout *layout, const void *data);
+/* Of the key members of `data`. */
+uint32_t hash_key(const struct layout *layout, const void *data);
+
+/* A row that owns a deep copy of `data`, whose key has that hash.  NULL: out of memory. */
+struct row *row_new(const struct layout *layout, const void *data, uint32_t hash);
 /* Overwrites it first: any row may hold a secret. */
 void row_free(struct row *row);
 
@@ -126,21 +142,25 @@ void row_restore(const struct layout *layout, struct row *row, const struct row_
 void row_settle(struct row *row, const struct row_before *before);
 
 /* The row with the key of `data`, unless it is gone. */
-struct row *table_find(const struct table *table, const void *data);
+struct row *table_find(const struct table *table, const void *data, uint32_t hash);
 /* Both versions of a row may be linked at once.  False: out of memory, nothing has changed. */
 bool table_link(struct table *table, struct row *row);
 void table_unlink(struct table *table, struct row *row);
 /* Would the row, with this data, stand where it stands in every order? */
 bool table_keeps_place(const struct table *table, const struct row *row, const void *data);
-/* Ask for what table_find will need; call with step 0 for all keys, then with step 1. */
-void table_prefetch(const struct table *table, const void *data, int step);
+/* Ask for what table_find will need: step 0 for all keys, then step 1. */
+void table_prefetch(const struct table *table, uint32_t hash, int step);
+/* Put the rows that wait into orders[0], before it is walked.  False: out of memory, some still wait. */
+bool table_settle(struct table *table);
+static inline bool table_is_settled(const struct table *table) { return table->n_waiting == 0; }
 /* Put a linked row into one more order, or take it out.  Repeating is harmless. */
 bool table_order_insert(struct table *table, size_t order, struct row *row);
 void table_order_remove(struct table *table, size_t order, const struct row *row);
 /* Free the table's rows. */
 void table_clear(struct table *table);
 
-/* At the first row of an order, or the first after `data` (not before it, if `inclusive`). */
+/* orders[0] must be settled.  At the first row of an order, or the first after `data` (not before it, if
+ * `inclusive`). */
 struct cursor cursor_first(const struct table *table, size_t order);
 struct cursor cursor_seek(const struct table *table, size_t order, const void *data, bool inclusive);
 /* The next row that is not gone, or NULL.  The order must not change meanwhile. */
