@@ -88,13 +88,19 @@ struct statement {
 #define PARAMETER_SESSION_ID (-2)
 #define PARAMETER_SESSION (-3)
 #define PARAMETER_NOW (-4)
+#define PARAMETER_NAME (-5)
+#define PARAMETER_USERNAMES_SEEN_AT (-6)
+#define PARAMETER_PHONE_SEEN_AT (-7)
 
 struct buffer {
     void *memory;
     size_t size;
 };
-/* Memory for at least `size` bytes, kept for the next time.  NULL: out of memory. */
+/* Memory for at least `size` bytes, kept for the next time; what was in it may be lost.  NULL: out of memory.
+ */
 void *buffer_reserve(struct buffer *buffer, size_t size);
+/* Overwrites it first: it may have held a secret. */
+void buffer_release(struct buffer *buffer);
 
 /* One connection, used by one thread at a time. */
 struct connection {
@@ -108,6 +114,7 @@ struct connection {
     struct statement statements[QUERY_COUNT];
     struct buffer names;     /* tgs_str of the usernames read last */
     struct buffer joined;    /* the usernames written last */
+    struct buffer stored;    /* texts of the stored row that the running operation changes */
     struct buffer skips;     /* of the running write: which operations are skipped */
     struct buffer sequences; /* of the running claim */
 };
@@ -174,6 +181,12 @@ tgs_status fail_errno(tgs_error *err, int error, const char *doing, const char *
 
 /* --- a call at work ----------------------------------------------------------------------------------- */
 
+/* When a peer's names were last put; AGE_OF_PEER: when the peer was. */
+struct names_age {
+    int64_t usernames, phone;
+};
+#define AGE_OF_PEER INT64_MIN
+
 /* One write or read. */
 struct task {
     struct connection *connection;
@@ -185,11 +198,13 @@ struct task {
     const tgs_write *write;
     int64_t counter;
     bool counter_read;
+    tgs_str name;         /* of a peer, as it compares */
+    struct names_age age; /* of the peer that is put */
 };
 
 tgs_status task_fail(const struct task *task, int code);
-/* Prepare a statement and bind :session_id, :session, :now and the members of `row`: keys always, others
- * if their bit is in `present`. */
+/* Prepare a statement and bind what the task says (:session_id, :now, :name, ...) and the members of `row`:
+ * keys always, others if their bit is in `present`. */
 tgs_status task_bind(struct task *task, enum query query, int32_t record, const void *row, uint64_t present,
                      struct statement **out);
 tgs_status task_bind_number(struct task *task, struct statement *statement, const char *name, int64_t value);
@@ -208,6 +223,9 @@ void statement_reset(struct statement *statement);
 
 /* Decode the statement's row; texts and blobs live until it is stepped or reset. */
 tgs_status task_decode(struct task *task, const struct statement *statement, void *row);
+/* Copy the texts of a decoded row to connection->stored, where they live until the next row is kept; but not
+ * the blobs that `without` names, which are dropped. */
+tgs_status task_keep(struct task *task, const struct layout *layout, void *row, uint64_t without);
 /* The text of a column, ptr NULL for NULL.  The statement is reset on failure. */
 tgs_status task_text(struct task *task, struct statement *statement, int column, tgs_str *text);
 
@@ -244,6 +262,9 @@ tgs_status write_barrier(struct store *store, const tgs_backend_call *call, tgs_
 /* The next number of the counter that never goes back. */
 tgs_status task_next_number(struct task *task, int64_t *number);
 
+/* Set task->age for a peer that becomes `row`; `stored` and `before` are its row and age before, or NULL. */
+void peer_set_age(struct task *task, const tgs_op *op, const tgs_peer *stored, const struct names_age *before,
+                  const tgs_peer *row);
 /* Names and phone of a peer that is put; `stored` is its row before, or NULL. */
 tgs_status peer_put_names(struct task *task, const tgs_op *op, const tgs_peer *stored);
 /* Free the names and the phone of a peer that goes. */

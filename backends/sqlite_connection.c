@@ -252,10 +252,11 @@ void connection_close(struct connection *connection) {
     if (!connection) return;
     for (size_t i = 0; i < QUERY_COUNT; i++) sqlite3_finalize(connection->statements[i].handle);
     sqlite3_close(connection->db);
-    sqlite_host->release(connection->names.memory);
-    sqlite_host->release(connection->joined.memory);
-    sqlite_host->release(connection->skips.memory);
-    sqlite_host->release(connection->sequences.memory);
+    buffer_release(&connection->names);
+    buffer_release(&connection->joined);
+    buffer_release(&connection->stored);
+    buffer_release(&connection->skips);
+    buffer_release(&connection->sequences);
     sqlite_host->release(connection);
 }
 

@@ -31,19 +31,17 @@ static bool listed(const tgs_str *names, size_t count, tgs_str name) {
 
 /* --- one name ---------------------------------------------------------------------------------- */
 
-/* Run one of the name statements; `owner` has kind, id and the name's seen_at. */
+/* Run one of the name statements. */
 static tgs_status run_on_name(struct task *task, enum query query, tgs_str name, const tgs_peer *owner) {
-    struct statement *statement;
-    tgs_status status = task_bind(task, query, TGS_RECORD_PEER, owner, ALL_MEMBERS, &statement);
-    if (status == TGS_OK) status = task_bind_text(task, statement, ":name", name);
-    return status == TGS_OK ? task_finish(task, statement) : status;
+    task->name = name;
+    return task_run(task, query, TGS_RECORD_PEER, owner, 0);
 }
 
 static tgs_status find_owner(struct task *task, const struct kind_of_name *kind, tgs_str name,
                              tgs_peer *owner, bool *found) {
     struct statement *statement;
+    task->name = name;
     tgs_status status = task_bind(task, kind->get, TGS_RECORD_PEER, NULL, 0, &statement);
-    if (status == TGS_OK) status = task_bind_text(task, statement, ":name", name);
     if (status == TGS_OK) status = task_step(task, statement, found);
     if (status != TGS_OK || !*found) return status;
     status = task_decode(task, statement, owner);
@@ -90,10 +88,9 @@ static tgs_status take_from_list(struct task *task, tgs_str name, const tgs_peer
     return status == TGS_OK ? task_finish(task, set) : status;
 }
 
-/* Make `peer` the owner of a name that it may have had before. */
+/* Make `peer` the owner of a name that it did not have. */
 static tgs_status give_name(struct task *task, const struct kind_of_name *kind, tgs_str name,
-                            const tgs_peer *peer, bool had) {
-    if (had) return run_on_name(task, kind->set, name, peer);
+                            const tgs_peer *peer) {
     tgs_status status = run_on_name(task, kind->add, name, peer);
     if (status != TGS_OK || task_changes(task)) return status;
     tgs_peer owner;
@@ -126,8 +123,8 @@ static tgs_status put_usernames(struct task *task, const tgs_op *op, const tgs_p
         if (!listed(op->folded, n_given, stored->usernames[i]))
             status = free_name(task, &usernames, stored->usernames[i], peer);
     for (size_t i = 0; status == TGS_OK && i < n_given; i++)
-        status = give_name(task, &usernames, op->folded[i], peer,
-                           listed(n_stored ? stored->usernames : NULL, n_stored, op->folded[i]));
+        if (!listed(n_stored ? stored->usernames : NULL, n_stored, op->folded[i]))
+            status = give_name(task, &usernames, op->folded[i], peer);
     return status;
 }
 
@@ -138,17 +135,32 @@ static tgs_status put_phone(struct task *task, const tgs_op *op, const tgs_peer 
     bool had = stored && (stored->fields & TGS_PEER_PHONE);
     bool same = gives && had && same_name(given->phone, stored->phone);
     tgs_status status = had && !same ? free_name(task, &phones, stored->phone, peer) : TGS_OK;
-    return status == TGS_OK && gives ? give_name(task, &phones, given->phone, peer, same) : status;
+    return status == TGS_OK && gives && !same ? give_name(task, &phones, given->phone, peer) : status;
 }
 
 tgs_status peer_put_names(struct task *task, const tgs_op *op, const tgs_peer *stored) {
     uint64_t named = (op->set | op->clear) & (TGS_PEER_USERNAMES | TGS_PEER_PHONE);
-    if (!named) return TGS_OK;
-    const tgs_peer *given = op->row;
-    tgs_peer peer = *given;
-    if (!(op->set & TGS_PEER_SEEN_AT)) peer.seen_at = task->now;
-    tgs_status status = named & TGS_PEER_USERNAMES ? put_usernames(task, op, stored, &peer) : TGS_OK;
-    return status == TGS_OK && (named & TGS_PEER_PHONE) ? put_phone(task, op, stored, &peer) : status;
+    tgs_status status = named & TGS_PEER_USERNAMES ? put_usernames(task, op, stored, op->row) : TGS_OK;
+    return status == TGS_OK && (named & TGS_PEER_PHONE) ? put_phone(task, op, stored, op->row) : status;
+}
+
+/* Names that are put are as old as the put says; others stay as old as they were. */
+static int64_t age_of(const tgs_op *op, uint64_t bit, const tgs_peer *stored, int64_t before, int64_t put,
+                      const tgs_peer *row) {
+    int64_t age = put;
+    if (!(op->set & bit)) {
+        if (!stored || !(stored->fields & bit)) return AGE_OF_PEER;
+        age = before == AGE_OF_PEER ? stored->seen_at : before;
+    }
+    return (row->fields & TGS_PEER_SEEN_AT) && row->seen_at == age ? AGE_OF_PEER : age;
+}
+
+void peer_set_age(struct task *task, const tgs_op *op, const tgs_peer *stored, const struct names_age *before,
+                  const tgs_peer *row) {
+    int64_t put = op->set & TGS_PEER_SEEN_AT ? ((const tgs_peer *)op->row)->seen_at : task->now;
+    struct names_age age = before ? *before : (struct names_age){AGE_OF_PEER, AGE_OF_PEER};
+    task->age.usernames = age_of(op, TGS_PEER_USERNAMES, stored, age.usernames, put, row);
+    task->age.phone = age_of(op, TGS_PEER_PHONE, stored, age.phone, put, row);
 }
 
 tgs_status peer_drop_names(struct task *task, const tgs_peer *stored) {

@@ -38,8 +38,8 @@ static tgs_status get_by_name(struct task *task, const tgs_query *query, size_t 
     enum query get =
         query->tag == TGS_QUERY_PEER_BY_PHONE ? QUERY_GET_PEER_BY_PHONE : QUERY_GET_PEER_BY_USERNAME;
     int64_t since = query->max_age_ms > 0 ? task->now - query->max_age_ms : INT64_MIN;
+    task->name = query->texts[i];
     tgs_status status = task_bind(task, get, TGS_RECORD_PEER, NULL, 0, &statement);
-    if (status == TGS_OK) status = task_bind_text(task, statement, ":name", query->texts[i]);
     if (status == TGS_OK) status = task_bind_number(task, statement, ":seen_since", since);
     return status == TGS_OK ? give_one(task, statement, i) : status;
 }

@@ -24,10 +24,16 @@ void layouts_init(void) {
 
 void *buffer_reserve(struct buffer *buffer, size_t size) {
     if (size <= buffer->size) return buffer->memory;
-    void *memory = sqlite_host->resize(buffer->memory, size * 2);
-    if (!memory) return NULL;
-    *buffer = (struct buffer){memory, size * 2};
+    buffer_release(buffer);
+    void *memory = sqlite_host->alloc(size * 2);
+    if (memory) *buffer = (struct buffer){memory, size * 2};
     return memory;
+}
+
+void buffer_release(struct buffer *buffer) {
+    if (buffer->memory) explicit_bzero(buffer->memory, buffer->size);
+    sqlite_host->release(buffer->memory);
+    *buffer = (struct buffer){0};
 }
 
 /* --- members ------------------------------------------------------------------------------- */
@@ -56,11 +62,19 @@ void member_set_time(void *row, const tgs_field *field, int64_t time) {
 /* --- statements ------------------------------------------------------------------------------ */
 
 static int8_t meaning(const struct layout *layout, const char *name) {
-    if (strcmp(name, "session_id") == 0) return PARAMETER_SESSION_ID;
-    if (strcmp(name, "session") == 0) return PARAMETER_SESSION;
-    if (strcmp(name, "now") == 0) return PARAMETER_NOW;
+    static const struct {
+        const char *name;
+        int8_t meaning;
+    } of_the_task[] = {{"session_id", PARAMETER_SESSION_ID},
+                       {"session", PARAMETER_SESSION},
+                       {"now", PARAMETER_NOW},
+                       {"usernames_seen_at", PARAMETER_USERNAMES_SEEN_AT},
+                       {"phone_seen_at", PARAMETER_PHONE_SEEN_AT}};
+    for (size_t i = 0; i < sizeof of_the_task / sizeof *of_the_task; i++)
+        if (strcmp(name, of_the_task[i].name) == 0) return of_the_task[i].meaning;
     const tgs_field *field = layout ? find_field(layout, name) : NULL;
-    return field ? (int8_t)(field - layout->fields) : PARAMETER_OTHER;
+    if (field) return (int8_t)(field - layout->fields);
+    return strcmp(name, "name") == 0 ? PARAMETER_NAME : PARAMETER_OTHER; /* not where a record has a `name` */
 }
 
 static void learn(struct statement *statement, int32_t record) {
@@ -139,6 +153,10 @@ static int bind_member(struct connection *connection, sqlite3_stmt *handle, int 
     }
 }
 
+static int bind_age(sqlite3_stmt *handle, int i, int64_t age) {
+    return age == AGE_OF_PEER ? sqlite3_bind_null(handle, i) : sqlite3_bind_int64(handle, i, age);
+}
+
 static int bind_parameter(struct task *task, struct statement *statement, int i, const void *row,
                           uint64_t present) {
     int meaning = statement->parameters[i - 1];
@@ -152,6 +170,12 @@ static int bind_parameter(struct task *task, struct statement *statement, int i,
         return bind_text(statement->handle, i, task->session.ptr, task->session.len);
     case PARAMETER_NOW:
         return sqlite3_bind_int64(statement->handle, i, task->now);
+    case PARAMETER_NAME:
+        return bind_text(statement->handle, i, task->name.ptr, task->name.len);
+    case PARAMETER_USERNAMES_SEEN_AT:
+        return bind_age(statement->handle, i, task->age.usernames);
+    case PARAMETER_PHONE_SEEN_AT:
+        return bind_age(statement->handle, i, task->age.phone);
     }
     const tgs_field *field = &statement->layout->fields[meaning];
     uint32_t parameter = 1u << (i - 1);
@@ -329,5 +353,53 @@ tgs_status task_decode(struct task *task, const struct statement *statement, voi
         if (status != TGS_OK) return status;
         start->fields |= field->bit;
     }
+    return TGS_OK;
+}
+
+/* --- keeping ------------------------------------------------------------------------------------------ */
+
+struct texts {
+    tgs_str *ptr;
+    size_t count;
+};
+
+static size_t kept_size(const tgs_field *field, const void *row) {
+    if (field->type != TGS_TYPE_TEXTS) return ((const tgs_str *)member_in(row, field))->len;
+    const struct texts *texts = member_in(row, field);
+    size_t size = 0;
+    for (size_t i = 0; i < texts->count; i++) size += texts->ptr[i].len;
+    return size;
+}
+
+static void keep_text(tgs_str *text, char **to) {
+    if (!text->len) return;
+    memcpy(*to, text->ptr, text->len);
+    text->ptr = *to;
+    *to += text->len;
+}
+
+static void keep_member(const tgs_field *field, void *row, char **to) {
+    if (field->type != TGS_TYPE_TEXTS) {
+        keep_text(member_of(row, field), to);
+        return;
+    }
+    struct texts *texts = member_of(row, field); /* the list itself is connection->names */
+    for (size_t i = 0; i < texts->count; i++) keep_text(&texts->ptr[i], to);
+}
+
+tgs_status task_keep(struct task *task, const struct layout *layout, void *row, uint64_t without) {
+    size_t size = 0;
+    for (size_t i = 0; i < layout->n_fields; i++) {
+        const tgs_field *field = &layout->fields[i];
+        if (field->type < TGS_TYPE_TEXT) continue;
+        if (field->type == TGS_TYPE_BYTES && (field->bit & without))
+            *(tgs_str *)member_of(row, field) = (tgs_str){"", 0};
+        size += kept_size(field, row);
+    }
+    if (!size) return TGS_OK;
+    char *to = buffer_reserve(&task->connection->stored, size);
+    if (!to) return task_fail(task, SQLITE_NOMEM);
+    for (size_t i = 0; i < layout->n_fields; i++)
+        if (layout->fields[i].type >= TGS_TYPE_TEXT) keep_member(&layout->fields[i], row, &to);
     return TGS_OK;
 }

@@ -200,46 +200,67 @@ static tgs_status lease_release(struct task *task, const tgs_op *op) {
 /* --- one row ----------------------------------------------------------------------------------------------
  */
 
-/* The stored row, whose texts live until `statement` is reset; it is not reset if `found`. */
-static tgs_status load(struct task *task, enum query query, const tgs_op *op, union any_row *row,
-                       struct statement **statement, bool *found) {
-    tgs_status status = task_bind(task, query, op->record, op->row, 0, statement);
-    if (status == TGS_OK) status = task_step(task, *statement, found);
-    if (status != TGS_OK || !*found) return status;
-    status = task_decode(task, *statement, row);
-    if (status == TGS_OK) return TGS_OK;
-    statement_reset(*statement);
-    *found = false;
+/* A row as it is stored.  Its texts live until the next one is loaded: a statement that still reads would
+ * make writing slower. */
+struct stored {
+    union any_row row;
+    struct names_age age; /* of a peer */
+    bool found;
+};
+
+static int64_t age_in(const struct statement *statement, int column) {
+    bool of_peer = sqlite3_column_type(statement->handle, column) == SQLITE_NULL;
+    return of_peer ? AGE_OF_PEER : sqlite3_column_int64(statement->handle, column);
+}
+
+static tgs_status take_row(struct task *task, const struct statement *statement, const tgs_op *op,
+                           struct stored *stored) {
+    uint64_t replaced = op->tag == TGS_OP_PUT ? op->set | op->clear : 0;
+    tgs_status status = task_decode(task, statement, &stored->row);
+    if (status == TGS_OK) status = task_keep(task, statement->layout, &stored->row, replaced);
+    if (op->record == TGS_RECORD_PEER) /* the last two columns of GetPeer */
+        stored->age = (struct names_age){age_in(statement, statement->n_columns - 2),
+                                         age_in(statement, statement->n_columns - 1)};
     return status;
 }
 
-static bool condition_holds(const tgs_op *op, const union any_row *stored, bool found) {
-    if ((op->flags & TGS_OP_IF_PRESENT) && !found) return false;
-    if ((op->flags & TGS_OP_IF_ABSENT) && found) return false;
-    if (!(op->flags & TGS_OP_IF_VERSION)) return true;
-    const tgs_conversation *wanted = op->row;
-    return found && stored->conversation.version == wanted->version;
+static tgs_status load(struct task *task, const tgs_op *op, struct stored *stored) {
+    struct statement *statement;
+    stored->found = false;
+    tgs_status status =
+        task_bind(task, sqlite_record_queries[op->record].get, op->record, op->row, 0, &statement);
+    if (status == TGS_OK) status = task_step(task, statement, &stored->found);
+    if (status != TGS_OK || !stored->found) return status;
+    status = take_row(task, statement, op, stored);
+    statement_reset(statement);
+    return status;
 }
 
-static bool is_same_account(const tgs_op *op, const union any_row *stored, bool found) {
-    if (!(op->flags & TGS_OP_SAME_ACCOUNT) || !found || !(stored->start.fields & TGS_SESSION_USER_ID))
+static bool condition_holds(const tgs_op *op, const struct stored *stored) {
+    if ((op->flags & TGS_OP_IF_PRESENT) && !stored->found) return false;
+    if ((op->flags & TGS_OP_IF_ABSENT) && stored->found) return false;
+    if (!(op->flags & TGS_OP_IF_VERSION)) return true;
+    const tgs_conversation *wanted = op->row;
+    return stored->found && stored->row.conversation.version == wanted->version;
+}
+
+static bool is_same_account(const tgs_op *op, const struct stored *stored) {
+    if (!(op->flags & TGS_OP_SAME_ACCOUNT) || !stored->found ||
+        !(stored->row.start.fields & TGS_SESSION_USER_ID))
         return true;
     const tgs_session_data *given = op->row;
-    return stored->session.user_id == given->user_id;
+    return stored->row.session.user_id == given->user_id;
 }
 
 /* A row that is skipped changes no account, so its own condition comes first. */
 static tgs_status check_condition(struct task *task, const tgs_op *op, bool *holds) {
-    union any_row stored;
-    struct statement *statement;
-    bool found = false;
+    struct stored stored;
     *holds = true;
     if (!(op->flags & CONDITIONS)) return TGS_OK;
-    tgs_status status = load(task, sqlite_record_queries[op->record].get, op, &stored, &statement, &found);
+    tgs_status status = load(task, op, &stored);
     if (status != TGS_OK) return status;
-    *holds = condition_holds(op, &stored, found);
-    bool same_account = is_same_account(op, &stored, found);
-    if (found) statement_reset(statement);
+    *holds = condition_holds(op, &stored);
+    bool same_account = is_same_account(op, &stored);
     task->err->index = (int64_t)op->index;
     if (!*holds && (op->flags & TGS_OP_REQUIRE))
         return sqlite_host->fail(task->err, TGS_E_CONFLICT, NULL, NULL);
@@ -315,13 +336,16 @@ static tgs_status prepare_put(struct task *task, const tgs_op *op, const union a
     }
 }
 
-/* Merge and store. */
-static tgs_status store_row(struct task *task, const tgs_op *op, const union any_row *stored) {
+/* Merge and store.  `stored`: the row before, or NULL. */
+static tgs_status store_row(struct task *task, const tgs_op *op, const struct stored *stored) {
     union any_row row;
+    const union any_row *before = stored ? &stored->row : NULL;
     row.start = (struct row_start){0};
-    uint32_t notes = merge(task, op, stored, &row) ? TGS_NOTE_LOWER : 0;
+    uint32_t notes = merge(task, op, before, &row) ? TGS_NOTE_LOWER : 0;
     if (!stored) notes |= TGS_NOTE_NEW;
-    tgs_status status = prepare_put(task, op, stored, &row);
+    tgs_status status = prepare_put(task, op, before, &row);
+    if (op->record == TGS_RECORD_PEER)
+        peer_set_age(task, op, before ? &before->peer : NULL, stored ? &stored->age : NULL, &row.peer);
     if (status == TGS_OK)
         status = task_run(task, sqlite_record_queries[op->record].put, op->record, &row, row.start.fields);
     if (status == TGS_OK)
@@ -336,6 +360,7 @@ static tgs_status add_new_peer(struct task *task, const tgs_op *op, bool *added)
     union any_row row;
     row.start = (struct row_start){0};
     merge(task, op, NULL, &row);
+    peer_set_age(task, op, NULL, NULL, &row.peer);
     tgs_status status = task_run(task, QUERY_ADD_PEER, TGS_RECORD_PEER, &row, row.start.fields);
     *added = status == TGS_OK && task_changes(task) > 0;
     if (!*added) return status;
@@ -344,23 +369,19 @@ static tgs_status add_new_peer(struct task *task, const tgs_op *op, bool *added)
 }
 
 static tgs_status put(struct task *task, const tgs_op *op) {
-    union any_row stored;
-    struct statement *statement;
+    struct stored stored;
     bool done = false;
     tgs_status status = make_session(task);
     bool *expect_new = &task->connection->expect_new_peers;
     if (status == TGS_OK && op->record == TGS_RECORD_PEER && *expect_new)
         status = add_new_peer(task, op, &done);
+    if (status == TGS_OK && !done) status = load(task, op, &stored);
     if (status != TGS_OK || done) return status;
-    bool found = false;
-    status = load(task, sqlite_record_queries[op->record].get, op, &stored, &statement, &found);
-    if (op->record == TGS_RECORD_PEER) *expect_new = !found;
-    if (found && (op->record == TGS_RECORD_DEDUP || op->record == TGS_RECORD_QUEUE_ITEM))
-        sqlite_host->result(task->sink, op->index, 0, 0, 0); /* never changed */
-    else if (status == TGS_OK)
-        status = store_row(task, op, found ? &stored : NULL);
-    if (found) statement_reset(statement);
-    return status;
+    if (op->record == TGS_RECORD_PEER) *expect_new = !stored.found;
+    if (!stored.found || (op->record != TGS_RECORD_DEDUP && op->record != TGS_RECORD_QUEUE_ITEM))
+        return store_row(task, op, stored.found ? &stored : NULL);
+    sqlite_host->result(task->sink, op->index, 0, 0, 0); /* never changed */
+    return TGS_OK;
 }
 
 /* Without what goes with it. */
@@ -372,18 +393,16 @@ static tgs_status delete_alone(struct task *task, const tgs_op *op) {
 }
 
 static tgs_status delete_row(struct task *task, const tgs_op *op, bool *was_there) {
-    union any_row stored;
-    struct statement *statement;
+    struct stored stored;
     *was_there = false;
     if (!task->session_id) return TGS_OK;
-    tgs_status status = load(task, sqlite_record_queries[op->record].get, op, &stored, &statement, was_there);
+    tgs_status status = load(task, op, &stored);
     if (status == TGS_OK) status = delete_alone(task, op);
-    if (status == TGS_OK && *was_there && op->record == TGS_RECORD_PEER)
-        status = peer_drop_names(task, &stored.peer);
-    if (status == TGS_OK && *was_there && op->record == TGS_RECORD_QUEUE_ITEM)
-        status = queue_offer_lane(task, stored.queue_item.lane);
-    if (*was_there) statement_reset(statement);
-    return status;
+    if (status != TGS_OK || !stored.found) return status;
+    *was_there = true;
+    if (op->record == TGS_RECORD_PEER) return peer_drop_names(task, &stored.row.peer);
+    if (op->record == TGS_RECORD_QUEUE_ITEM) return queue_offer_lane(task, stored.row.queue_item.lane);
+    return TGS_OK;
 }
 
 /* --- purge and prune --------------------------------------------------------------------------- */

@@ -156,9 +156,8 @@ TGS_API void tgs_batch_free(tgs_batch *batch) {
 
 /* --- load ------------------------------------------------------------------------------------ */
 
-#define LOAD_ROWS                                                                                            \
-    1000 /* a chunk: large enough to share one commit, small enough to let others in between                 \
-          */
+/* A chunk: so that many rows share one commit; others wait for some 20 ms. */
+#define LOAD_ROWS TGS_MAX_ROWS
 
 /* Make a chunk of rows from `first` on: until it is full in rows or bytes. */
 static tgs_status fill_chunk(struct op_list *list, const struct addition *all, size_t first, tgs_error *err) {

@@ -4,7 +4,8 @@
 -- A parameter or result column with the name of a member of the record's struct is that member.
 -- :session_id is the session's number where it is known already (in writes); else it is NULL and the
 -- session is found by its name, :session, in the same statement and so in the same snapshot.
--- :now is the time of the call.  A row whose `expires` is not in 0 and the future is expired.
+-- :now is the time of the call, :name a username or phone as it compares.  A row whose `expires` is not
+-- in 0 and the future is expired.
 
 -- ---- transactions -----------------------------------------------------------------------------
 
@@ -114,7 +115,7 @@ DELETE FROM dc_auth WHERE (session_id, dc, slot) IN
 
 -- name: GetPeer :one
 SELECT kind, id, access_hash, min_access_hash, photo_id, seen_at, subtype, usernames, phone, first_name,
-       last_name, language
+       last_name, language, usernames_seen_at, phone_seen_at
 FROM peer
 WHERE session_id = coalesce(:session_id, (SELECT session_id FROM session WHERE name = :session AND NOT purging))
   AND kind = :kind AND id = :id;
@@ -132,14 +133,14 @@ SELECT p.kind, p.id, p.access_hash, p.min_access_hash, p.photo_id, p.seen_at, p.
        p.first_name, p.last_name, p.language
 FROM username AS n CROSS JOIN peer AS p ON p.session_id = n.session_id AND p.kind = n.kind AND p.id = n.id
 WHERE n.session_id = (SELECT session_id FROM session WHERE name = :session AND NOT purging)
-  AND n.name = :name AND n.seen_at >= :seen_since;
+  AND n.name = :name AND ifnull(p.usernames_seen_at, p.seen_at) >= :seen_since;
 
 -- name: GetPeerByPhone :one
 SELECT p.kind, p.id, p.access_hash, p.min_access_hash, p.photo_id, p.seen_at, p.subtype, p.usernames, p.phone,
        p.first_name, p.last_name, p.language
 FROM phone AS n CROSS JOIN peer AS p ON p.session_id = n.session_id AND p.kind = n.kind AND p.id = n.id
 WHERE n.session_id = (SELECT session_id FROM session WHERE name = :session AND NOT purging)
-  AND n.name = :name AND n.seen_at >= :seen_since;
+  AND n.name = :name AND ifnull(p.phone_seen_at, p.seen_at) >= :seen_since;
 
 -- name: ListPeer :many
 -- In two parts, since SQLite tests each row once more against (kind, id) >= (:kind, :id).
@@ -160,15 +161,16 @@ ORDER BY kind, id;
 
 -- name: AddPeer :execrows
 INSERT OR IGNORE INTO peer (session_id, kind, id, access_hash, min_access_hash, photo_id, seen_at, subtype,
-                            usernames, phone, first_name, last_name, language)
+                            usernames, phone, first_name, last_name, language, usernames_seen_at,
+                            phone_seen_at)
 VALUES (:session_id, :kind, :id, :access_hash, :min_access_hash, :photo_id, :seen_at, :subtype,
-        :usernames, :phone, :first_name, :last_name, :language);
+        :usernames, :phone, :first_name, :last_name, :language, :usernames_seen_at, :phone_seen_at);
 
 -- name: PutPeer :exec
 REPLACE INTO peer (session_id, kind, id, access_hash, min_access_hash, photo_id, seen_at, subtype,
-                   usernames, phone, first_name, last_name, language)
+                   usernames, phone, first_name, last_name, language, usernames_seen_at, phone_seen_at)
 VALUES (:session_id, :kind, :id, :access_hash, :min_access_hash, :photo_id, :seen_at, :subtype,
-        :usernames, :phone, :first_name, :last_name, :language);
+        :usernames, :phone, :first_name, :last_name, :language, :usernames_seen_at, :phone_seen_at);
 
 -- name: DeletePeer :execrows
 DELETE FROM peer WHERE session_id = :session_id AND kind = :kind AND id = :id;
@@ -182,14 +184,13 @@ DELETE FROM peer WHERE session_id = :session_id AND (kind, id) IN
 SELECT session_id, kind, id, usernames, phone FROM peer WHERE ifnull(seen_at, 0) < :seen_since LIMIT :limit;
 
 -- name: AddUsername :execrows
-INSERT OR IGNORE INTO username (session_id, name, kind, id, seen_at)
-VALUES (:session_id, :name, :kind, :id, :seen_at);
+INSERT OR IGNORE INTO username (session_id, name, kind, id) VALUES (:session_id, :name, :kind, :id);
 
 -- name: GetUsername :one
 SELECT kind, id FROM username WHERE session_id = :session_id AND name = :name;
 
 -- name: SetUsername :execrows
-UPDATE username SET kind = :kind, id = :id, seen_at = :seen_at WHERE session_id = :session_id AND name = :name;
+UPDATE username SET kind = :kind, id = :id WHERE session_id = :session_id AND name = :name;
 
 -- name: DeleteUsername :execrows
 DELETE FROM username WHERE session_id = :session_id AND name = :name;
@@ -205,14 +206,13 @@ SELECT usernames FROM peer WHERE session_id = :session_id AND kind = :kind AND i
 UPDATE peer SET usernames = :names WHERE session_id = :session_id AND kind = :kind AND id = :id;
 
 -- name: AddPhone :execrows
-INSERT OR IGNORE INTO phone (session_id, name, kind, id, seen_at)
-VALUES (:session_id, :name, :kind, :id, :seen_at);
+INSERT OR IGNORE INTO phone (session_id, name, kind, id) VALUES (:session_id, :name, :kind, :id);
 
 -- name: GetPhone :one
 SELECT kind, id FROM phone WHERE session_id = :session_id AND name = :name;
 
 -- name: SetPhone :execrows
-UPDATE phone SET kind = :kind, id = :id, seen_at = :seen_at WHERE session_id = :session_id AND name = :name;
+UPDATE phone SET kind = :kind, id = :id WHERE session_id = :session_id AND name = :name;
 
 -- name: DeletePhone :execrows
 DELETE FROM phone WHERE session_id = :session_id AND name = :name;

@@ -66,6 +66,8 @@ CREATE INDEX dc_auth_expires ON dc_auth (expires) WHERE expires > 0;
 
 -- usernames: the peer's names as shown, one a line; phone: its digits.  username and phone below hold
 -- the same facts the other way round, and change in the same transaction.
+-- usernames_seen_at, phone_seen_at: when the names were last put, all of a peer's at once.  NULL: at
+-- seen_at.  They stand here, so that the tables by name need not be written when a peer is seen again.
 CREATE TABLE peer (
     session_id INTEGER NOT NULL,
     kind INTEGER NOT NULL,
@@ -80,6 +82,8 @@ CREATE TABLE peer (
     first_name TEXT,
     last_name TEXT,
     language TEXT,
+    usernames_seen_at INTEGER,
+    phone_seen_at INTEGER,
     PRIMARY KEY (session_id, kind, id)
 ) STRICT, WITHOUT ROWID;
 
@@ -89,7 +93,6 @@ CREATE TABLE username (
     name TEXT NOT NULL,
     kind INTEGER NOT NULL,
     id INTEGER NOT NULL,
-    seen_at INTEGER NOT NULL,
     PRIMARY KEY (session_id, name)
 ) STRICT, WITHOUT ROWID;
 
@@ -98,7 +101,6 @@ CREATE TABLE phone (
     name TEXT NOT NULL,
     kind INTEGER NOT NULL,
     id INTEGER NOT NULL,
-    seen_at INTEGER NOT NULL,
     PRIMARY KEY (session_id, name)
 ) STRICT, WITHOUT ROWID;
 
