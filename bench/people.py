@@ -35,7 +35,7 @@ class Crowd:
 
     def __init__(self, seed: int = 1) -> None:
         self._random = random.Random(seed)
-        self._ids: set[tuple[Kind, int]] = set()
+        self._ids: set[int] = set()
         self._texts: set[str] = set()
 
     def people(self, count: int) -> list[Person]:
@@ -69,23 +69,23 @@ class Crowd:
         if kind == "user":
             return self._user()
         if kind == "chat":
-            return Person("chat", self._id("chat", 10**6, 10**9), 0, "group", None, None, self._title(), None)
+            return Person("chat", self._id(10**6, 10**9), 0, "group", None, None, self._title(), None)
         subtype: Subtype = self._random.choice(("broadcast", "supergroup"))
-        return Person("channel", self._id("channel", 10**9, 2 * 10**9), self._hash(), subtype, self._username_or_none(),
+        return Person("channel", self._id(10**9, 2 * 10**9), self._hash(), subtype, self._username_or_none(),
                       None, self._title(), None)
 
     def _user(self) -> Person:
         chance = self._random.random
         return Person(
-            "user", self._id("user", 10**6, 8 * 10**9), self._hash(), "bot" if chance() < 0.05 else "none",
+            "user", self._id(10**6, 8 * 10**9), self._hash(), "bot" if chance() < 0.05 else "none",
             self._username_or_none(), self._phone() if chance() < 0.25 else None,
             self._random.choice(NAMES), self._random.choice(SURNAMES) if chance() < 0.65 else None)
 
-    def _id(self, kind: Kind, lowest: int, end: int) -> int:
-        while (key := (kind, self._random.randrange(lowest, end))) in self._ids:
+    def _id(self, lowest: int, end: int) -> int:
+        while (id := self._random.randrange(lowest, end)) in self._ids:
             pass
-        self._ids.add(key)
-        return key[1]
+        self._ids.add(id)
+        return id
 
     def _hash(self) -> int:
         return self._random.getrandbits(64) - 2**63
