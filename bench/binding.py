@@ -176,7 +176,7 @@ def main() -> None:
     options = arguments("Measure the Python binding.")
     count, amount = 100_000, Amount(rounds=9, calls=20_000, syncs=0)
     if options.quick:
-        amount = Amount(rounds=4, calls=10_000, syncs=0)
+        amount = Amount(rounds=3, calls=10_000, syncs=0)
     if options.tiny:
         count, amount = 1_000, Amount(rounds=1, calls=100, syncs=0)
     sys.path.append(str(BUILD))  # where binding_objects is
