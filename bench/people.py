@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 Kind = Literal["user", "chat", "channel"]
 Subtype = Literal["none", "bot", "group", "broadcast", "supergroup"]
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-NAMES = ["Anna", "Björn", "Chiara Lucia", "Дмитрий", "Elena", "فاطمة", "Giorgos", "Hassan", "Ivan", "Jürgen", "Kateryna",
-         "Liam", "María José", "Никита", "Olga", "Paolo", "Rahul", "Søren", "Татьяна", "Wei", "山田太郎", "Zoë"]
+NAMES = ["Anna", "Björn", "Chiara Lucia", "Дмитрий", "Elena", "فاطمة", "Giorgos", "Hassan", "Ivan", "Jürgen",
+         "Kateryna", "Liam", "María José", "Никита", "Olga", "Paolo", "Rahul", "Søren", "Татьяна", "Wei", "山田太郎", "Zoë"]
 SURNAMES = ["Almeida", "Bondarenko", "Çelik", "Fernández", "Иванова", "Kim", "Müller", "Okafor", "Rossi", "Smith"]
 TITLES = ["News", "Новости", "Flat hunters", "Chess club", "Crypto signals", "Family", "Python", "Weather", "Книги"]
 

@@ -37,8 +37,7 @@ class Amount(NamedTuple):
 def take_turns(turns: Sequence[Turn], rounds: int) -> list[list[float]]:
     """The seconds of each round of each."""
     seconds: list[list[float]] = [[] for _ in turns]
-    gc.collect()
-    gc.freeze()  # what is there is kept: nobody's rounds pay for looking through it
+    gc.freeze()  # nobody's rounds pay for what was there before
     for number in range(rounds):
         order = list(enumerate(turns))
         for place, turn in order if number % 2 == 0 else reversed(order):

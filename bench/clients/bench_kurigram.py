@@ -24,7 +24,6 @@ from pyrogram_family import (
     read_cases,
     type_of,
     update_cases,
-    with_aio,
 )
 from turns import Amount
 
@@ -121,10 +120,10 @@ class Kurigram(Family):
                          lambda number: [state_at(number * amount.calls + i) for i in many])
         set_one = calls(set_and_save, lambda number: [state_at(number)])
         state = Case("set_update_state, defaults", set_many, known, amount.calls)
-        saved = Case("set_update_state + save, defaults", set_one, known, 1, target=0.1, syncs=True)
+        saved = Case("set_update_state + save", set_one, known, 1, syncs=True)
         return [
             *update_cases("update_peers + update_usernames", update_both, arrived, batches, amount),
-            *read_cases(people, amount),
+            *read_cases(people, update_both, arrived, amount),
             state,
             state._replace(what="set_update_state, durability=relaxed", ours=Ours("relaxed")),
             state._replace(what="set_update_state, tgstore.aio", ours=Ours(is_async=True), target=None),

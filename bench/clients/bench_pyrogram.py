@@ -9,7 +9,7 @@ from typing import Any
 
 import pyrogram
 import tgstore
-from beside import Case, run
+from beside import Case, Ours, run
 from people import Person
 from pyrogram.storage import FileStorage
 from pyrogram_family import (
@@ -23,7 +23,6 @@ from pyrogram_family import (
     read_cases,
     type_of,
     update_cases,
-    with_aio,
 )
 from turns import Amount
 
@@ -56,12 +55,14 @@ class Pyrogram(Family):
     against = f"Pyrogram {pyrogram.__version__} FileStorage"
 
     def cases(self, people: list[Person], batches: list[list[Person]], amount: Amount) -> list[Case]:
-        set_date = calls(attrgetter("date"), lambda number: [1_700_000_000 + number])
-
+        update, set_date = attrgetter("update_peers"), attrgetter("date")
+        work = calls(set_date, lambda number: [1_700_000_000 + number])
+        date = Case("date(value)", work, answers((set_date, [object])), 1, syncs=True)
         return [
-            *update_cases("update_peers", attrgetter("update_peers"), rows_of, batches, amount),
-            *read_cases(people, amount),
-            *with_aio(Case("date(value)", set_date, answers((attrgetter("date"), [object])), 1, target=0.1, syncs=True)),
+            *update_cases("update_peers", update, rows_of, batches, amount),
+            *read_cases(people, update, rows_of, amount),
+            date,
+            date._replace(what="date(value), tgstore.aio", ours=Ours(is_async=True), target=None),
         ]
 
 

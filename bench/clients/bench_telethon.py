@@ -11,14 +11,14 @@ from __future__ import annotations
 import datetime
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import telethon
 import tgstore
 from beside import Case, Ours, batches_in_a_round, run
-from people import Person
+from people import Kind, Person
 from telethon import utils
 from telethon.sessions import MemorySession, SQLiteSession
 from telethon.tl import types
@@ -53,7 +53,7 @@ def peer_of(entity: Any) -> tgstore.Peer | None:
     return None
 
 
-def input_peer_of(peer: tgstore.Peer) -> Any:
+def input_peer_of(peer: Any) -> Any:
     if peer.kind == "user":
         return types.InputPeerUser(peer.id, peer.access_hash)
     if peer.kind == "chat":
@@ -61,7 +61,7 @@ def input_peer_of(peer: tgstore.Peer) -> Any:
     return types.InputPeerChannel(peer.id, peer.access_hash)
 
 
-KINDS = {types.PeerUser: "user", types.PeerChat: "chat", types.PeerChannel: "channel"}
+KINDS: dict[Any, Kind] = {types.PeerUser: "user", types.PeerChat: "chat", types.PeerChannel: "channel"}
 
 
 class TgstoreSession(MemorySession):  # type: ignore[misc]
@@ -101,7 +101,7 @@ class TgstoreSession(MemorySession):  # type: ignore[misc]
         return self._session.peer(username=username) if username and not is_invitation else None
 
     def get_update_state(self, entity_id: int) -> Any:
-        state = self._session.update_state(entity_id)
+        state: Any = self._session.update_state(entity_id)
         if state is None:
             return None
         date = datetime.datetime.fromtimestamp(state.date, tz=datetime.timezone.utc)
@@ -146,7 +146,15 @@ Work = Callable[[Any, int], float]
 Answers = Callable[[Any], object]
 
 
-def looks_up(keys: list[int | str]) -> tuple[Work, Answers]:
+def both_states(case: Case, people: list[Person]) -> list[Case]:
+    """A look-up while Telethon has a transaction open, as it has whenever a client is at work, and after save, when
+    SQLite has to lock the file for it."""
+    some = [entity_of(person) for person in people[:100]]
+    return [case._replace(what=f"{case.what}, in their transaction", before=lambda side: side.process_entities(some)),
+            case._replace(what=f"{case.what}, after save")]
+
+
+def looks_up(keys: Sequence[int | str]) -> tuple[Work, Answers]:
     def work(side: Any, number: int) -> float:
         start = time.perf_counter()
         for key in keys:
@@ -212,7 +220,7 @@ class Telethon:
         return [
             Case("process_entities of 100, defaults", *process, in_a_round),
             Case("process_entities of 100, durability=relaxed", *process, in_a_round, Ours("relaxed")),
-            Case("get_input_entity by id", *looks_up(ids), len(ids)),
+            *both_states(Case("get_input_entity by id", *looks_up(ids), len(ids)), people),
             Case("get_input_entity by username", *looks_up(names[:SCANS]), SCANS, target=0.1),
             Case("set_update_state + save, defaults", *state, 1, target=0.1, syncs=True),
             Case("set_update_state + save, durability=full", *state, 1, Ours("full"), syncs=True),

@@ -28,6 +28,10 @@ class Ours(NamedTuple):
     is_async: bool = False
 
 
+def nothing(side: Any) -> None:
+    pass
+
+
 class Case(NamedTuple):
     what: str
     work: Callable[[Any, int], float]  # one round on a side, given its number; returns the seconds
@@ -36,6 +40,7 @@ class Case(NamedTuple):
     ours: Ours = Ours()
     target: float | None = 1.0
     syncs: bool = False                # waits for the disk, one call a round
+    before: Callable[[Any], object] = nothing  # what a side does first, and nobody measures
 
 
 class Client(Protocol):
@@ -63,6 +68,8 @@ def batches_in_a_round(amount: Amount) -> int:
 def _measure(client: Client, case: Case, amount: Amount, folder: Path) -> list[float]:
     theirs, ours = client.open_theirs(folder), client.open_ours(folder, case.ours)
     try:
+        case.before(ours)
+        case.before(theirs)
         turns = [lambda number: case.work(ours, number), lambda number: case.work(theirs, number)]
         found = median(turns, amount.syncs) if case.syncs else best(turns, amount.rounds, case.calls)
         if case.answers(ours) != case.answers(theirs):
@@ -93,11 +100,11 @@ def _measure_all(client: Client, count: int, amount: Amount, only: str, folder: 
 
 def run(client: Client) -> None:
     options = arguments(f"Measure {client.name}'s store beside tgstore.")
-    sizes, amount = (1_000, 100_000), Amount(rounds=7, calls=2_000, syncs=100)
+    sizes, amount = [1_000, 100_000], Amount(rounds=7, calls=2_000, syncs=100)
     if options.quick:
         amount = Amount(rounds=3, calls=500, syncs=20)
     if options.tiny:
-        sizes, amount = (200,), Amount(rounds=1, calls=50, syncs=2)
+        sizes, amount = [200], Amount(rounds=1, calls=50, syncs=2)
     for count in sizes:
         with tempfile.TemporaryDirectory(prefix="tgstore-client-") as folder:
             _measure_all(client, count, amount, options.only, Path(folder))

@@ -22,8 +22,8 @@ from typing import Any
 
 import tgstore
 import tgstore.aio
-from beside import Case, Ours, batches_in_a_round
-from people import Person
+from beside import Case, Ours, batches_in_a_round, nothing
+from people import Kind, Person, Subtype
 from pyrogram import raw
 from turns import Amount
 
@@ -31,27 +31,30 @@ CHANNELS = -1000000000000
 USERNAME_TTL_MS = 8 * 60 * 60 * 1000  # after which the clients ask the server anew
 
 loop = asyncio.new_event_loop()
+types: Any = raw.types
 
 # --- the adapter -------------------------------------------------------------------------------------
 
-KINDS = {"user": ("user", "none"), "bot": ("user", "bot"), "group": ("chat", "group"),
-         "channel": ("channel", "broadcast"), "supergroup": ("channel", "supergroup")}
+KINDS: dict[str, tuple[Kind, Subtype]] = {
+    "user": ("user", "none"), "bot": ("user", "bot"), "group": ("chat", "group"),
+    "channel": ("channel", "broadcast"), "supergroup": ("channel", "supergroup"),
+}
 
 
-def key_of(peer_id: int) -> tuple[str, int]:
+def key_of(peer_id: int) -> tuple[Kind, int]:
     if peer_id >= 0:
         return "user", peer_id
     return ("chat", -peer_id) if peer_id > CHANNELS else ("channel", CHANNELS - peer_id)
 
 
-def input_peer_of(peer: tgstore.Peer | None, asked: object) -> Any:
+def input_peer_of(peer: Any, asked: object) -> Any:
     if peer is None:
         raise KeyError(f"Not found: {asked}")
     if peer.kind == "user":
-        return raw.types.InputPeerUser(user_id=peer.id, access_hash=peer.access_hash)
+        return types.InputPeerUser(user_id=peer.id, access_hash=peer.access_hash)
     if peer.kind == "chat":
-        return raw.types.InputPeerChat(chat_id=peer.id)
-    return raw.types.InputPeerChannel(channel_id=peer.id, access_hash=peer.access_hash)
+        return types.InputPeerChat(chat_id=peer.id)
+    return types.InputPeerChannel(channel_id=peer.id, access_hash=peer.access_hash)
 
 
 class InLoop:
@@ -157,21 +160,28 @@ BY_ID, BY_USERNAME, BY_PHONE = map(attrgetter, (
     "get_peer_by_id", "get_peer_by_username", "get_peer_by_phone_number"))
 
 
-def with_aio(case: Case) -> list[Case]:
-    return [case, case._replace(what=f"{case.what}, tgstore.aio", ours=Ours(is_async=True), target=None)]
-
-
-def read_cases(people: list[Person], amount: Amount) -> list[Case]:
+def read_cases(people: list[Person], update: Method, convert: Callable[[list[Person]], Any],
+               amount: Amount) -> list[Case]:
+    """Look-ups while the client's store has a transaction open, as it has whenever a client is at work, and after save,
+    when SQLite has to lock the file for it."""
     choice = random.Random(2)
+    some = [convert(people[:100])]
+    update_some = calls(update, lambda _: some)
 
-    def case(method: Method, what: str, known: list[Any]) -> list[Case]:
+    def working(method: Method, what: str, known: list[Any]) -> Case:
         keys = choice.choices(known, k=amount.calls)
-        return with_aio(Case(what, calls(method, lambda _: keys), answers((method, keys)), len(keys)))
+        return Case(f"{what}, in their transaction", calls(method, lambda _: keys), answers((method, keys)), len(keys),
+                    before=lambda side: update_some(side, 0))
+
+    def all_states(method: Method, what: str, known: list[Any]) -> list[Case]:
+        case = working(method, what, known)
+        return [case, case._replace(what=f"{what}, after save", before=nothing),
+                case._replace(what=f"{what}, tgstore.aio", ours=Ours(is_async=True), target=None)]
 
     return [
-        *case(BY_ID, "get_peer_by_id", [marked(person) for person in people]),
-        *case(BY_USERNAME, "get_peer_by_username", [person.username for person in people if person.username]),
-        *case(BY_PHONE, "get_peer_by_phone_number", [person.phone for person in people if person.phone]),
+        *all_states(BY_ID, "get_peer_by_id", [marked(person) for person in people]),
+        *all_states(BY_USERNAME, "get_peer_by_username", [person.username for person in people if person.username]),
+        working(BY_PHONE, "get_peer_by_phone_number", [person.phone for person in people if person.phone]),
     ]
 
 
