@@ -102,6 +102,15 @@ void *buffer_reserve(struct buffer *buffer, size_t size);
 /* Overwrites it first: it may have held a secret. */
 void buffer_release(struct buffer *buffer);
 
+/* The session that the writer has written to last, if it was neither leased nor being purged: as long as
+ * nobody else has written, nothing of that has changed. */
+struct known_session {
+    int64_t session_id; /* 0: none */
+    unsigned version;   /* of the database when that was so */
+    size_t name_len;
+    char name[TGS_MAX_SESSION_NAME_BYTES];
+};
+
 /* One connection, used by one thread at a time. */
 struct connection {
     sqlite3 *db;
@@ -111,6 +120,7 @@ struct connection {
     enum synchronous synchronous;
     bool immutable;        /* opened as a file that never changes */
     bool expect_new_peers; /* the last peer put was a new one */
+    struct known_session known;
     struct statement statements[QUERY_COUNT];
     struct buffer names;     /* tgs_str of the usernames read last */
     struct buffer joined;    /* the usernames written last */
@@ -196,6 +206,7 @@ struct task {
     int64_t session_id; /* 0: unknown, or there is none */
     int64_t now;
     const tgs_write *write;
+    bool plain; /* no lease or purge, neither before nor by this write */
     int64_t counter;
     bool counter_read;
     tgs_str name;         /* of a peer, as it compares */

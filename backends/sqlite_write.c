@@ -77,10 +77,38 @@ static tgs_status commit(struct task *task) {
     return status;
 }
 
+/* A number that changes with every commit by anybody.  In a transaction it is that of its snapshot. */
+static unsigned data_version(const struct connection *connection) {
+    unsigned version = 0;
+    sqlite3_file_control(connection->db, "main", SQLITE_FCNTL_DATA_VERSION, &version);
+    return version;
+}
+
+static bool is_known_session(const struct task *task) {
+    const struct known_session *known = &task->connection->known;
+    return known->session_id && known->name_len == task->session.len &&
+           memcmp(known->name, task->session.ptr, known->name_len) == 0 &&
+           known->version == data_version(task->connection);
+}
+
+/* After a commit of puts, deletes, settlements or claims, which leave the session as it is. */
+static void remember_session(const struct task *task) {
+    struct known_session *known = &task->connection->known;
+    known->session_id = 0;
+    if (!task->plain || task->session.len > sizeof known->name) return;
+    known->session_id = task->session_id;
+    known->version = data_version(task->connection);
+    known->name_len = task->session.len;
+    memcpy(known->name, task->session.ptr, known->name_len);
+}
+
 static tgs_status end(struct task *task, tgs_status status) {
     if (status == TGS_OK) status = store_counter(task);
     if (status == TGS_OK) status = commit(task);
-    if (status != TGS_OK) task_roll_back(task);
+    if (status == TGS_OK)
+        remember_session(task);
+    else
+        task_roll_back(task);
     return status;
 }
 
@@ -93,6 +121,10 @@ struct registered {
 static tgs_status find_session(struct task *task, struct registered *registered) {
     struct statement *statement;
     bool row = false;
+    if (is_known_session(task)) {
+        task->session_id = task->connection->known.session_id;
+        return TGS_OK;
+    }
     tgs_status status = task_bind(task, QUERY_GET_SESSION, 0, NULL, 0, &statement);
     if (status == TGS_OK) status = task_step(task, statement, &row);
     if (status != TGS_OK || !row) return status;
@@ -526,6 +558,7 @@ static tgs_status check_session(struct task *task) {
     if (registered.purging && tag != TGS_OP_PURGE && tag != TGS_OP_LEASE_RELEASE)
         return sqlite_host->fail(task->err, TGS_E_CONFLICT, NULL,
                                  "the session is being purged; end that by purging it again");
+    task->plain = tag <= TGS_OP_SETTLE && !registered.has_leases;
     if (tag == TGS_OP_LEASE_ACQUIRE || tag == TGS_OP_LEASE_RELEASE) return TGS_OK;
     return check_token(task, &registered);
 }

@@ -291,6 +291,31 @@ def test_an_imported_name_has_the_rows_age(me: Session) -> None:
     assert found(me.by_username("a") + me.by_phone("42")) == [("user", 1)] * 2
 
 
+def test_usernames_and_phone_have_ages_of_their_own(me: Session) -> None:
+    """A put refreshes the names it carries, and no others."""
+    me.put(peer("user", 1, usernames=["a"], phone="42", seen_at=1000))
+    me.put(peer("user", 1, phone="42"))
+    assert me.by_username("a", max_age_ms=60000) == [None]
+    assert found(me.by_phone("42", max_age_ms=60000)) == [("user", 1)]
+    me.put(peer("user", 1, usernames=["a"], seen_at=1000))
+    assert found(me.by_phone("42", max_age_ms=60000)) == [("user", 1)], "though the peer's seen_at is old again"
+    assert me.by_username("a", max_age_ms=60000) == [None]
+
+
+@pytest.mark.parametrize("seen_at", [None, 0, -5])
+def test_a_name_has_an_age_whatever_its_peer_has(me: Session, seen_at: int | None) -> None:
+    """seen_at may be cleared, 0 or negative: then a name is as old as its put, or as that says."""
+    me.put(peer("user", 1, usernames=["a"], seen_at=seen_at))
+    assert found(me.by_username("a")) == [("user", 1)]
+    fresh = [("user", 1)] if seen_at is None else [None]
+    assert found(me.by_username("a", max_age_ms=60000)) == fresh
+    me.put(peer("user", 1, first_name="A"))
+    assert found(me.by_username("a", max_age_ms=60000)) == fresh
+    me.put(peer("user", 1, seen_at=None))
+    assert found(me.by_username("a", max_age_ms=60000)) == fresh
+    assert found(me.by_username("a")) == [("user", 1)]
+
+
 # --- phones
 
 
