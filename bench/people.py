@@ -11,7 +11,7 @@ Subtype = Literal["none", "bot", "group", "broadcast", "supergroup"]
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 NAMES = ["Anna", "Björn", "Chiara Lucia", "Дмитрий", "Elena", "فاطمة", "Giorgos", "Hassan", "Ivan", "Jürgen",
-         "Kateryna", "Liam", "María José", "Никита", "Olga", "Paolo", "Rahul", "Søren", "Татьяна", "Wei", "山田太郎", "Zoë"]
+         "Kateryna", "Liam", "María José", "Никита", "Olga", "Rahul", "Søren", "Татьяна", "Wei", "山田太郎", "Zoë"]
 SURNAMES = ["Almeida", "Bondarenko", "Çelik", "Fernández", "Иванова", "Kim", "Müller", "Okafor", "Rossi", "Smith"]
 TITLES = ["News", "Новости", "Flat hunters", "Chess club", "Crypto signals", "Family", "Python", "Weather", "Книги"]
 
