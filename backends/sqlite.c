@@ -136,12 +136,8 @@ static void sqlite_close(void *self, int32_t forked) {
     /* In a child all of this belongs to the parent: SQLite's handles can't even be freed without I/O. */
     if (forked) return;
     for (size_t i = 0; i < store->n_idle; i++) connection_close(store->idle[i]);
-    if (store->writer) {
-        /* Best effort, and nobody is told: all data is safe without it. */
-        store->writer->gave_up = TGS_OK;
-        sqlite3_exec(store->writer->db, "PRAGMA analysis_limit=400; PRAGMA optimize", NULL, NULL, NULL);
+    if (store->writer)
         connection_close(store->writer); /* the last one: SQLite moves the -wal into the file */
-    }
     store_free(store);
 }
 

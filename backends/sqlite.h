@@ -118,6 +118,7 @@ struct connection {
     const tgs_backend_call *call; /* the running call; NULL: neither wait nor interrupt */
     tgs_status gave_up;           /* why waiting or a statement was given up, or TGS_OK */
     enum synchronous synchronous;
+    bool is_set_up;        /* the pragmas that a call needs are set */
     bool immutable;        /* opened as a file that never changes */
     bool expect_new_peers; /* the last peer put was a new one */
     struct known_session known;

@@ -197,12 +197,16 @@ static int open_handle(struct connection *connection) {
     return SQLITE_OK;
 }
 
+/* Not when it is opened, but with its first call: for these pragmas SQLite reads the schema. */
 static tgs_status set_up(struct connection *connection, tgs_error *err) {
     char pragmas[160];
+    if (connection->is_set_up) return TGS_OK;
     snprintf(pragmas, sizeof pragmas,
              "PRAGMA cache_size=-%d; PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=%d", CACHE_KIB,
              WAL_LIMIT, connection->store->checkpoint_pages);
-    return connection_execute(connection, pragmas, err);
+    tgs_status status = connection_execute(connection, pragmas, err);
+    connection->is_set_up = status == TGS_OK;
+    return status;
 }
 
 static tgs_status open_once(struct store *store, const tgs_backend_call *call, bool immutable,
@@ -214,7 +218,7 @@ static tgs_status open_once(struct store *store, const tgs_backend_call *call, b
     connection->call = call;
     connection->immutable = immutable;
     int code = open_handle(connection);
-    tgs_status status = code == SQLITE_OK ? set_up(connection, err) : connection_fail(connection, code, err);
+    tgs_status status = code == SQLITE_OK ? TGS_OK : connection_fail(connection, code, err);
     int64_t version;
     /* The first look into the file; only now SQLite opens the -wal. */
     if (status == TGS_OK && store->read_only)
@@ -312,9 +316,17 @@ static tgs_status pool_fail(const struct store *store, tgs_status status, tgs_er
     return sqlite_host->fail(err, TGS_E_BUSY, NULL, message);
 }
 
-static void begin_call(struct connection *connection, const tgs_backend_call *call) {
+/* A connection that can't be used goes back. */
+static tgs_status begin_call(struct connection *connection, const tgs_backend_call *call,
+                             struct connection **out, tgs_error *err) {
     connection->call = call;
     connection->gave_up = TGS_OK;
+    tgs_status status = set_up(connection, err);
+    if (status == TGS_OK)
+        *out = connection;
+    else
+        pool_give_back(connection);
+    return status;
 }
 
 tgs_status pool_take_writer(struct store *store, const tgs_backend_call *call, struct connection **out,
@@ -325,9 +337,7 @@ tgs_status pool_take_writer(struct store *store, const tgs_backend_call *call, s
     if (status == TGS_OK) store->writer_busy = true;
     pthread_mutex_unlock(&store->lock);
     if (status != TGS_OK) return pool_fail(store, status, err);
-    begin_call(store->writer, call);
-    *out = store->writer;
-    return TGS_OK;
+    return begin_call(store->writer, call, out, err);
 }
 
 tgs_status pool_take_reader(struct store *store, const tgs_backend_call *call, struct connection **out,
@@ -341,14 +351,8 @@ tgs_status pool_take_reader(struct store *store, const tgs_backend_call *call, s
     if (status == TGS_OK && !reader) store->n_readers++;
     pthread_mutex_unlock(&store->lock);
     if (status != TGS_OK) return pool_fail(store, status, err);
-    if (reader)
-        begin_call(reader, call);
-    else
-        status = connection_open(store, call, &reader, err);
-    if (status == TGS_OK) {
-        *out = reader;
-        return TGS_OK;
-    }
+    if (!reader) status = connection_open(store, call, &reader, err);
+    if (status == TGS_OK) return begin_call(reader, call, out, err);
     pthread_mutex_lock(&store->lock);
     store->n_readers--;
     pthread_cond_broadcast(&store->freed);

@@ -181,10 +181,13 @@ struct identity {
     int64_t application, version, tables;
 };
 
+/* Tables are counted, for which SQLite has to read the whole schema, only where nothing else says whose it
+ * is. */
 static tgs_status identify(struct connection *connection, struct identity *is, tgs_error *err) {
+    *is = (struct identity){0};
     tgs_status status = connection_number(connection, "PRAGMA application_id", &is->application, err);
     if (status == TGS_OK) status = connection_number(connection, "PRAGMA user_version", &is->version, err);
-    if (status == TGS_OK)
+    if (status == TGS_OK && !is->application && !is->version)
         status = connection_number(connection, "SELECT count(*) FROM sqlite_schema", &is->tables, err);
     return status;
 }
@@ -250,9 +253,20 @@ tgs_status file_recognise(struct connection *connection, tgs_error *err) {
 /* --- schema ------------------------------------------------------------------------------------------------
  */
 
+/* By the version numbers in the header of the file (SQLite's file format, section 1.3.3): asking SQLite would
+ * make it read the whole schema, which can wait for the first statement. */
+static bool is_in_wal_mode(struct connection *connection) {
+    sqlite3_file *file = NULL;
+    unsigned char versions[2] = {0};
+    sqlite3_file_control(connection->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    return file && file->pMethods && file->pMethods->xRead(file, versions, 2, 18) == SQLITE_OK &&
+           versions[0] == 2 && versions[1] == 2;
+}
+
 static tgs_status enter_wal_mode(struct connection *connection, tgs_error *err) {
     char mode[80] = "";
     int code = SQLITE_OK;
+    if (is_in_wal_mode(connection)) return TGS_OK;
     for (unsigned attempt = 0; attempt == 0 || connection_wait(connection, code, attempt); attempt++)
         code = sqlite3_exec(connection->db, "PRAGMA journal_mode=WAL", take_text, mode, NULL);
     if (code != SQLITE_OK) return connection_fail(connection, code, err);

@@ -517,8 +517,5 @@ SELECT (SELECT count(*) FROM session_data WHERE session_id IN s) AS session_data
        (SELECT count(*) FROM kv WHERE expires > 0 AND expires <= :now AND session_id IN s) AS expired,
        iif(:session IS NULL, (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size), NULL) AS bytes;
 
--- name: Optimize :exec
-PRAGMA optimize;
-
 -- name: Backup :exec
 VACUUM INTO :path;
