@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import groupby
 from pathlib import Path
 
 from rows import Row, Run
@@ -36,15 +35,20 @@ def _aligned(cells: list[str], widths: list[int]) -> str:
                      for cell, width, heading in zip(cells, widths, HEADINGS))
 
 
+def _references(rows: Iterable[Row]) -> list[str]:
+    return list(dict.fromkeys(row.against for row in rows))
+
+
 def table(rows: Iterable[Row]) -> str:
     """All rows, in groups by what they are held against."""
     rows = list(rows)
     lines = [_cells(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(HEADINGS, *lines)]
     text = [_aligned(HEADINGS, widths)]
-    for against, group in groupby(zip(rows, lines), lambda pair: pair[0].against):
+    for against in _references(rows):
         text.append(f"\nreference: {against}")
-        text += [f"{_aligned(cells, widths)}  {OVER if row.is_over else ''}".rstrip() for row, cells in group]
+        text += [f"{_aligned(cells, widths)}  {OVER if row.is_over else ''}".rstrip()
+                 for row, cells in zip(rows, lines) if row.against == against]
     return "\n".join(text)
 
 
@@ -62,16 +66,19 @@ def _markdown_table(rows: Iterable[Row]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
-def _notes(file: Path) -> dict[str, str]:
-    """Hand-written reasons by the name of the row: headings of `file` and what stands under them."""
-    text = file.read_text(encoding="utf-8") if file.exists() else ""
-    return {name.strip(): " ".join(note.split()) for name, note in re.findall(r"^## (.+)\n((?:(?!^## ).*\n?)*)", text, re.M)}
+def read_notes(file: Path) -> dict[str, str]:
+    """What was written by hand: a heading is a part of the names of rows, and under it stands what to say of them."""
+    sections = re.split(r"^## ", file.read_text(encoding="utf-8"), flags=re.M)[1:]
+    split = [section.partition("\n") for section in sections]
+    return {heading.strip(): " ".join(note.split()) for heading, _, note in split}
 
 
 def _over(rows: Iterable[Row], notes: dict[str, str]) -> list[str]:
-    lines = [f"- **{row.name}**: {number(row.ratio)} where {row.target:g} is the target. "
-             f"{notes.get(row.name, 'No reason is known yet.')}"
-             for row in rows if row.is_over]
+    lines = []
+    for row in rows:
+        if row.is_over:
+            said = [note for heading, note in notes.items() if heading in row.name]
+            lines.append(" ".join([f"- **{row.name}**: {number(row.ratio)}, target {row.target:g}.", *said]))
     return lines or ["None."]
 
 
@@ -83,22 +90,16 @@ def _where(runs: Iterable[Run]) -> list[str]:
     return lines
 
 
-def _charts(folder: Path) -> list[str]:
-    return [f"![{chart.stem.replace('-', ' ')}]({chart.name})\n" for chart in sorted(folder.glob("*.svg"))]
-
-
-def document(rows: list[Row], folder: Path, notes: dict[str, str]) -> str:
+def document(rows: list[Row], charts: dict[str, str], notes: dict[str, str]) -> str:
+    """`charts`: titles by file."""
     runs = list(dict.fromkeys(row.run for row in rows if row.run))
     lines = ["# Benchmarks", "", "`script/bench --plots` wrote this page and the charts; change nothing here by hand.",
              "What the numbers mean, and how to get them on another machine, is in",
              "[docs/performance.md](../performance.md).", "", *_where(runs),
              "A ratio is ours / reference: less is better, below 1 is faster (or smaller) than the reference.",
-             "Ratios over their target are bold.", "", *_charts(folder), "## Over the target", "",
+             "Ratios over their target are bold.", "", *[f"![{title}]({file})\n" for file, title in charts.items()],
+             "## Over the target", "",
              *_over(rows, notes), "", "## All rows", ""]
-    for against in dict.fromkeys(row.against for row in rows):
+    for against in _references(rows):
         lines += [f"### Reference: {against}", "", *_markdown_table(r for r in rows if r.against == against), ""]
     return "\n".join(lines)
-
-
-def write_document(rows: list[Row], folder: Path, notes: Path) -> None:
-    (folder / "README.md").write_text(document(rows, folder, _notes(notes)), encoding="utf-8")

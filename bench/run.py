@@ -21,10 +21,13 @@ BENCH = Path(__file__).resolve().parent
 DOCUMENTS = BENCH.parent / "docs" / "benchmarks"
 
 
-def parts(build: Path) -> dict[str, list[str]]:
-    """The parts and the commands that run them.  Each prints rows, as JSON, one a line."""
+PARTS = ["c", "binding", "clients", "scale"]
+
+
+def commands(build: Path, folder: str) -> dict[str, list[str]]:
+    """How to run the parts.  Each prints rows, as JSON, one a line, and may make files in `folder`."""
     return {
-        "c": [str(build / "bench" / "tgstore-bench")],
+        "c": [str(build / "bench" / "tgstore-bench"), "--folder", folder],
         "binding": [sys.executable, str(BENCH / "binding.py")],
         "clients": [sys.executable, str(BENCH / "clients" / "run.py")],
         "scale": [sys.executable, str(BENCH / "scale.py")],
@@ -38,7 +41,7 @@ def parse_arguments() -> argparse.Namespace:
     size.add_argument("--quick", action="store_true", help="fewer rounds and smaller sizes: under two minutes")
     size.add_argument("--tiny", action="store_true", help="the smallest sizes: tells only that all of it works")
     parser.add_argument("--only", metavar="TEXT", help="only cases whose name contains this")
-    parser.add_argument("--part", action="append", choices=parts(Path()), help="only this part; may be repeated")
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the rows as a JSON array")
     parser.add_argument("--from", metavar="FILE", type=Path, dest="saved",
                         help="measure nothing; show the rows that --json wrote")
@@ -80,7 +83,7 @@ def measure(arguments: argparse.Namespace) -> tuple[list[Row], list[str]]:
     failed = []
     with tempfile.TemporaryDirectory(dir=build, prefix="bench-") as folder:
         os.environ["TMPDIR"] = folder  # on the disk of the build, since /tmp may be memory
-        for name, command in parts(build).items():
+        for name, command in commands(build, folder).items():
             if arguments.part and name not in arguments.part:
                 continue
             part_rows, well = run_part(name, command, options)
@@ -103,10 +106,19 @@ def repeated_names(found: list[Row]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
 
 
+def draw(found: list[Row], folder: Path) -> None:
+    import plots
+
+    charts = plots.draw(found, folder)
+    text = report.document(found, charts, report.read_notes(BENCH / "notes.md"))
+    (folder / "README.md").write_text(text, encoding="utf-8")
+
+
 def main() -> int:
     arguments = parse_arguments()
+    failed: list[str] = []
     if arguments.saved:
-        found, failed = rows.load(arguments.saved), []
+        found = rows.load(arguments.saved)
     else:
         found, failed = measure(arguments)
         found = with_run(found)
@@ -114,10 +126,7 @@ def main() -> int:
     if arguments.json:
         rows.save(found, arguments.json)
     if arguments.plots:
-        import plots
-
-        plots.draw(found, arguments.plots)
-        report.write_document(found, arguments.plots, BENCH / "notes.md")
+        draw(found, arguments.plots)
     for name in repeated_names(found):
         print(f"script/bench: two rows are called {name}", file=sys.stderr)
     if failed:

@@ -101,8 +101,9 @@ static void give_username(struct peers *peers, size_t i, tgs_str name) {
     peers->rows[i].n_usernames = 1;
 }
 
-static void make_peer(struct peers *peers, size_t i) {
-    tgs_peer *peer = &peers->rows[i];
+/* Peer `i` of all there are, as row `row`. */
+static void make_peer(struct peers *peers, size_t row, size_t i) {
+    tgs_peer *peer = &peers->rows[row];
     uint64_t percent = random_number(KIND, i) % 100, other = random_number(NAMED, i);
     peer->fields = TGS_PEER_ACCESS_HASH | TGS_PEER_SUBTYPE | TGS_PEER_USERNAMES | TGS_PEER_FIRST_NAME;
     peer->kind = percent < 60 ? TGS_PEER_USER : percent < 65 ? TGS_PEER_CHAT : TGS_PEER_CHANNEL;
@@ -112,7 +113,7 @@ static void make_peer(struct peers *peers, size_t i) {
                     : peer->kind == TGS_PEER_CHAT  ? TGS_PEER_SUBTYPE_GROUP
                                                    : TGS_PEER_SUBTYPE_SUPERGROUP;
     peer->first_name = person_name(peers, FIRST_NAME, i);
-    if (other % 2) give_username(peers, i, username(peers, i));
+    if (other % 2) give_username(peers, row, username(peers, i));
     if (other / 2 % 5 < 2) {
         peer->fields |= TGS_PEER_LAST_NAME;
         peer->last_name = person_name(peers, LAST_NAME, i);
@@ -123,9 +124,17 @@ static void make_peer(struct peers *peers, size_t i) {
     }
 }
 
-struct peers *peers_make(size_t count) {
+struct peers *peers_make(size_t count) { return peers_make_from(0, count); }
+
+struct peers *peers_make_from(size_t first, size_t count) {
     struct peers *peers = peers_new(count);
-    for (size_t i = 0; i < count; i++) make_peer(peers, i);
+    for (size_t i = 0; i < count; i++) make_peer(peers, i, first + i);
+    return peers;
+}
+
+struct peers *peers_pick(size_t total, size_t count, uint64_t seed) {
+    struct peers *peers = peers_new(count);
+    for (size_t i = 0; i < count; i++) make_peer(peers, i, (size_t)(random_number(seed, i) % total));
     return peers;
 }
 

@@ -15,6 +15,10 @@ struct peers {
 
 /* Users 60 %, chats 5 %, channels 35 %; half have a username, a quarter of the users a phone. */
 struct peers *peers_make(size_t count);
+/* Those with the numbers from `first` on. */
+struct peers *peers_make_from(size_t first, size_t count);
+/* `count` of the first `total`, at random. */
+struct peers *peers_pick(size_t total, size_t count, uint64_t seed);
 /* All of them seen again, in random order: 80 % as they were, 15 % with another first name, 5 % with
  * another username.  What did not change points into `peers`. */
 struct peers *peers_make_seen_again(const struct peers *peers);
