@@ -68,6 +68,7 @@ static inline const void *member_in(const void *row, const tgs_field *field) {
 static inline void *member_of(void *row, const tgs_field *field) { return (char *)row + field->offset; }
 /* Copy a member and note that it has a value, unless it is a text or blob without one. */
 void member_take(void *row, const tgs_field *field, const void *from);
+bool member_same(const tgs_field *field, const void *a, const void *b);
 void member_set_time(void *row, const tgs_field *field, int64_t time);
 
 /* --- connections -------------------------------------------------------------------------------- */
@@ -277,6 +278,9 @@ tgs_status task_next_number(struct task *task, int64_t *number);
 /* Set task->age for a peer that becomes `row`; `stored` and `before` are its row and age before, or NULL. */
 void peer_set_age(struct task *task, const tgs_op *op, const tgs_peer *stored, const struct names_age *before,
                   const tgs_peer *row);
+/* Would a put change nothing but when the peer and its names were seen, and is that known well enough? */
+bool peer_is_fresh(const struct task *task, const tgs_op *op, const tgs_peer *stored,
+                   const struct names_age *age, const tgs_peer *row);
 /* Names and phone of a peer that is put; `stored` is its row before, or NULL. */
 tgs_status peer_put_names(struct task *task, const tgs_op *op, const tgs_peer *stored);
 /* Free the names and the phone of a peer that goes. */

@@ -172,3 +172,31 @@ tgs_status peer_drop_names(struct task *task, const tgs_peer *stored) {
         status = free_name(task, &phones, stored->phone, stored);
     return status;
 }
+
+/* --- seen again ------------------------------------------------------------------------------------ */
+
+static bool changes_nothing_else(const tgs_op *op, const tgs_peer *stored, const tgs_peer *row) {
+    const struct layout *layout = &sqlite_layouts[TGS_RECORD_PEER];
+    if (stored->fields != row->fields) return false;
+    for (size_t i = 0; i < layout->n_fields; i++) {
+        const tgs_field *field = &layout->fields[i];
+        if ((field->bit & row->fields & ~op->stamp) && !member_same(field, stored, row)) return false;
+    }
+    return true;
+}
+
+static bool is_recent(const struct task *task, const tgs_op *op, int64_t time) {
+    return time <= task->now && time > task->now - op->fresh_ms;
+}
+
+static int64_t age_or(int64_t age, const tgs_peer *stored) {
+    return age == AGE_OF_PEER ? stored->seen_at : age;
+}
+
+bool peer_is_fresh(const struct task *task, const tgs_op *op, const tgs_peer *stored,
+                   const struct names_age *age, const tgs_peer *row) {
+    if (!op->fresh_ms || !changes_nothing_else(op, stored, row)) return false;
+    if ((op->set & TGS_PEER_USERNAMES) && !is_recent(task, op, age_or(age->usernames, stored))) return false;
+    if ((op->set & TGS_PEER_PHONE) && !is_recent(task, op, age_or(age->phone, stored))) return false;
+    return !(op->stamp & TGS_PEER_SEEN_AT) || is_recent(task, op, stored->seen_at);
+}

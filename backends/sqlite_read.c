@@ -23,13 +23,44 @@ static tgs_status give_one(struct task *task, struct statement *statement, size_
     return status;
 }
 
+/* What decides between peers of the same id. */
+struct rank {
+    bool found, has_hash;
+    int64_t seen_at;
+};
+
+static bool is_better(const struct rank *rank, const struct rank *than) {
+    if (!than->found) return true;
+    return rank->has_hash != than->has_hash ? rank->has_hash : rank->seen_at > than->seen_at;
+}
+
+/* They come by kind, users first.  Mostly there is one; a better one takes its place in the result. */
+static tgs_status get_peer_of_any_kind(struct task *task, const void *key, size_t slot) {
+    struct statement *statement;
+    struct rank best = {0};
+    tgs_peer peer;
+    bool found = true;
+    tgs_status status = task_bind(task, QUERY_GET_PEER_OF_ANY_KIND, TGS_RECORD_PEER, key, 0, &statement);
+    while (status == TGS_OK && (status = task_step(task, statement, &found)) == TGS_OK && found) {
+        status = task_decode(task, statement, &peer);
+        if (status != TGS_OK) break;
+        struct rank rank = {true, peer.access_hash != 0,
+                            peer.fields & TGS_PEER_SEEN_AT ? peer.seen_at : INT64_MIN};
+        if (!is_better(&rank, &best)) continue;
+        best = rank;
+        status = task_give(task, slot, &peer);
+    }
+    if (status != TGS_OK && statement->handle) statement_reset(statement);
+    return status;
+}
+
 static tgs_status get_one(struct task *task, const tgs_query *query, size_t i) {
     const void *key = key_at(query, i);
-    enum query get = sqlite_record_queries[query->record].get;
     if (query->record == TGS_RECORD_PEER && ((const tgs_peer *)key)->kind == TGS_PEER_ANY)
-        get = QUERY_GET_PEER_OF_ANY_KIND;
+        return get_peer_of_any_kind(task, key, i);
     struct statement *statement;
-    tgs_status status = task_bind(task, get, query->record, key, 0, &statement);
+    tgs_status status =
+        task_bind(task, sqlite_record_queries[query->record].get, query->record, key, 0, &statement);
     return status == TGS_OK ? give_one(task, statement, i) : status;
 }
 
@@ -83,18 +114,12 @@ static int compare_text(tgs_str a, tgs_str b) {
 
 static bool same_text(tgs_str a, tgs_str b) { return compare_text(a, b) == 0; }
 
-static bool same_member(const tgs_field *field, const void *a, const void *b) {
-    if (field->type == TGS_TYPE_I32) return *(const int32_t *)a == *(const int32_t *)b;
-    if (field->type == TGS_TYPE_I64) return *(const int64_t *)a == *(const int64_t *)b;
-    return same_text(*(const tgs_str *)a, *(const tgs_str *)b);
-}
-
 /* Has the row the place in the list where the statement was told to begin? */
 static bool same_place(const struct statement *statement, const void *a, const void *b) {
     for (int i = 0; i < statement->n_parameters; i++) {
         if (statement->parameters[i] < 0) continue;
         const tgs_field *field = &statement->layout->fields[statement->parameters[i]];
-        if (!same_member(field, member_in(a, field), member_in(b, field))) return false;
+        if (!member_same(field, a, b)) return false;
     }
     return true;
 }

@@ -36,6 +36,12 @@ void buffer_release(struct buffer *buffer) {
     *buffer = (struct buffer){0};
 }
 
+/* A member of type TGS_TYPE_TEXTS. */
+struct texts {
+    tgs_str *ptr;
+    size_t count;
+};
+
 /* --- members ------------------------------------------------------------------------------- */
 
 static bool is_text(const tgs_field *field) {
@@ -52,6 +58,31 @@ void member_take(void *row, const tgs_field *field, const void *from) {
     if (field->bit && is_text(field) && !((const tgs_str *)member)->ptr) return;
     memcpy(member_of(row, field), member, sizes[field->type]);
     ((struct row_start *)row)->fields |= field->bit;
+}
+
+static bool same_text(const tgs_str *a, const tgs_str *b) {
+    return a->len == b->len && (!a->len || memcmp(a->ptr, b->ptr, a->len) == 0);
+}
+
+static bool same_texts(const struct texts *a, const struct texts *b) {
+    if (a->count != b->count) return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!same_text(&a->ptr[i], &b->ptr[i])) return false;
+    return true;
+}
+
+bool member_same(const tgs_field *field, const void *a, const void *b) {
+    const void *left = member_in(a, field), *right = member_in(b, field);
+    switch (field->type) {
+    case TGS_TYPE_I32:
+        return *(const int32_t *)left == *(const int32_t *)right;
+    case TGS_TYPE_I64:
+        return *(const int64_t *)left == *(const int64_t *)right;
+    case TGS_TYPE_TEXTS:
+        return same_texts(left, right);
+    default:
+        return same_text(left, right); /* a blob has the same shape */
+    }
 }
 
 void member_set_time(void *row, const tgs_field *field, int64_t time) {
@@ -357,11 +388,6 @@ tgs_status task_decode(struct task *task, const struct statement *statement, voi
 }
 
 /* --- keeping ------------------------------------------------------------------------------------------ */
-
-struct texts {
-    tgs_str *ptr;
-    size_t count;
-};
 
 static size_t kept_size(const tgs_field *field, const void *row) {
     if (field->type != TGS_TYPE_TEXTS) return ((const tgs_str *)member_in(row, field))->len;

@@ -375,6 +375,11 @@ static tgs_status store_row(struct task *task, const tgs_op *op, const struct st
     row.start = (struct row_start){0};
     uint32_t notes = merge(task, op, before, &row) ? TGS_NOTE_LOWER : 0;
     if (!stored) notes |= TGS_NOTE_NEW;
+    if (stored && op->record == TGS_RECORD_PEER &&
+        peer_is_fresh(task, op, &before->peer, &stored->age, &row.peer)) {
+        sqlite_host->result(task->sink, op->index, 1, notes, 0);
+        return TGS_OK;
+    }
     tgs_status status = prepare_put(task, op, before, &row);
     if (op->record == TGS_RECORD_PEER)
         peer_set_age(task, op, before ? &before->peer : NULL, stored ? &stored->age : NULL, &row.peer);

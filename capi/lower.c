@@ -181,6 +181,7 @@ static tgs_status lower_conversation(const struct lowering *low) {
 
 static tgs_status lower_peer(const struct lowering *low) {
     tgs_op *op = low->op;
+    op->fresh_ms = TGS_SEEN_AT_MS;
     if ((op->set & TGS_PEER_USERNAMES) && !low->row->peer.n_usernames) {
         op->set &= ~(uint64_t)TGS_PEER_USERNAMES;
         op->clear |= TGS_PEER_USERNAMES;

@@ -193,7 +193,12 @@ static tgs_status by_name(struct entry *entry, const tgs_session *session, tgs_q
         return error_set(entry->err, TGS_E_TOO_LARGE, "%zu names; the limit of one call is %d", count,
                          TGS_MAX_ROWS);
     if (query->max_age_ms < 0) return error_set(entry->err, TGS_E_INVALID, "max_age_ms must not be negative");
+    if (query->max_age_ms > 0) /* a put may have left a time that old */
+        query->max_age_ms =
+            query->max_age_ms < INT64_MAX - TGS_SEEN_AT_MS ? query->max_age_ms + TGS_SEEN_AT_MS : 0;
+    char room[512];
     struct arena arena = {0};
+    arena_lend(&arena, room, sizeof room);
     tgs_str *texts;
     tgs_sink sink = {.rows = rows_new(TGS_RECORD_PEER, count), .slots = true};
     tgs_status status = sink.rows ? rows_resize(sink.rows, count, entry->err) : error_nomem(entry->err);

@@ -296,7 +296,12 @@ typedef struct tgs_dc_auth {
  * a session: a put that carries a name takes it from whoever had it, and
  * refreshes its age.  Names compare without ASCII case; a leading "@" is
  * dropped.  The list given replaces the peer's list; an empty one clears it.
- * Phones have one owner, too. */
+ * Phones have one owner, too.
+ *
+ * When a peer and its names were seen is known to TGS_SEEN_AT_MS: a put that
+ * would change nothing else may leave a time that is less old than that, and a
+ * look-up allows for it. */
+#define TGS_SEEN_AT_MS 60000
 #define TGS_PEER_SUBTYPE 0x1u
 #define TGS_PEER_ACCESS_HASH 0x2u
 #define TGS_PEER_MIN_ACCESS_HASH 0x4u
@@ -677,7 +682,7 @@ typedef struct tgs_option {
  *          durability       what survives a power cut.  full: every call that
  *                           has returned.  normal (default): auth keys, and all
  *                           up to the last of them, tgs_sync or checkpoint
- *                           (about 4 MB of writes).  relaxed: the same, and
+ *                           (about 16 MB of writes).  relaxed: the same, and
  *                           checkpoints come rarely (64 MB).  A killed process
  *                           loses nothing in any of them
  *          max_readers      connections for reading at most (4)
@@ -843,7 +848,8 @@ TGS_API tgs_status tgs_load(tgs_session *session, int32_t record, const void *ro
 
 /** Who has these usernames ("@" and case do not matter)?  [io]
  *
- *  In:   max_age_ms  > 0: a name counts only if a put carried it within that time
+ *  In:   max_age_ms  > 0: a name counts only if a put carried it within that time,
+ *                    or up to TGS_SEEN_AT_MS before
  *  Out:  out         n_usernames rows of tgs_peer in the order asked; TGS_ROW_FOUND
  *                    tells which exist.  Free with tgs_rows_free */
 TGS_API tgs_status tgs_peers_by_username(tgs_session *session, const tgs_str *usernames, size_t n_usernames,

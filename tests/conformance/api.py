@@ -360,6 +360,10 @@ def outcome_of(future: Future[dict[str, Any]], within: float = 30) -> dict[str, 
     return unpack(future.result(timeout=within))
 
 
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 def eventually(condition: Callable[[], T], within: float = 10) -> T:
     """The condition's value as soon as it is true."""
     deadline = time.monotonic() + within

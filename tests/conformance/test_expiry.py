@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from api import (
     item,
     key_of,
     kv,
+    now_ms,
     peer,
     session_data,
 )
@@ -38,10 +38,6 @@ mutable = pytest.mark.parametrize("row", EXPIRING[:3], ids=["kv", "conversation"
 
 def gone(me: Session, row: Row) -> None:
     eventually(lambda: me.get_one(key_of(row)) is None)
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @each

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from api import Row, Session, eventually, fails, peer
+from api import Row, Session, fails, now_ms, peer
 from records import INT64_MAX, INT64_MIN, KINDS, SUBTYPES
 
 
@@ -262,26 +262,66 @@ def test_skipped_row_takes_no_names(me: Session) -> None:
     assert found(me.by_username("a") + me.by_phone("42")) == [("user", 1), ("user", 1)]
 
 
-@pytest.mark.slow
 def test_a_look_up_may_give_a_maximum_age(me: Session) -> None:
-    """max_age_ms > 0: a name counts only if a put carried it within that time."""
-    me.put(peer("user", 1, usernames=["old"], phone="42"))
-    assert found(me.by_username("old", max_age_ms=60000)) == [("user", 1)]
-    eventually(
-        lambda: (
-            me.by_username("old", max_age_ms=100) == [None] and me.by_phone("42", max_age_ms=100) == [None]
-        )
-    )
+    """max_age_ms > 0: a name counts only if a put carried it within that time, to a minute."""
+    ten_minutes = 600_000
+    me.put(peer("user", 1, usernames=["old"], phone="42", seen_at=now_ms() - ten_minutes))
+    assert found(me.by_username("old", max_age_ms=2 * ten_minutes)) == [("user", 1)]
+    assert me.by_username("old", max_age_ms=ten_minutes // 2) == [None]
+    assert me.by_phone("42", max_age_ms=ten_minutes // 2) == [None]
     me.put(peer("user", 1, first_name="A"))
-    assert me.by_username("old", max_age_ms=100) == [None], (
+    assert me.by_username("old", max_age_ms=1000) == [None], (
         "a put that does not carry the name does not refresh it"
     )
     assert found(me.by_username("old")) == [("user", 1)]
-    me.put(peer("user", 1, usernames=["OLD"], phone="42"))
-    assert (
-        found(me.by_username("old", max_age_ms=5000) + me.by_phone("42", max_age_ms=5000))
-        == [("user", 1)] * 2
-    )
+    me.put(peer("user", 1, usernames=["old"], phone="42"))
+    assert found(me.by_username("old", max_age_ms=1) + me.by_phone("42", max_age_ms=1)) == [("user", 1)] * 2
+
+
+def test_a_peer_that_is_seen_again_is_known_as_seen_to_a_minute(me: Session) -> None:
+    """A put that changes nothing else may leave a seen_at that is less than a minute old, but no older one."""
+    everything = {"usernames": ["a"], "phone": "42", "access_hash": 7, "first_name": "A"}
+    me.put(peer("user", 1, **everything, seen_at=now_ms() - 600_000))
+    before = now_ms()
+    for _ in range(2):
+        results = me.put(peer("user", 1, **everything))
+        assert [result.applied for result in results] == [1]
+        assert me.get_one(peer("user", 1))["seen_at"] >= before - 60_000
+        assert found(me.by_username("a", max_age_ms=1) + me.by_phone("42", max_age_ms=1)) == [("user", 1)] * 2
+
+
+def test_a_time_in_the_future_does_not_stay(me: Session) -> None:
+    """After a clock that was ahead, a put sets seen_at right."""
+    me.put(peer("user", 1, seen_at=now_ms() + 3_600_000))
+    me.put(peer("user", 1))
+    assert me.get_one(peer("user", 1))["seen_at"] <= now_ms() + 60_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"access_hash": 8},
+        {"first_name": "B"},
+        {"first_name": None},
+        {"usernames": ["A"]},
+        {"usernames": ["a", "b"]},
+        {"usernames": []},
+        {"phone": "43"},
+        {"subtype": "bot"},
+        {"seen_at": 5},
+        {"seen_at": None},
+        {"last_name": ""},
+    ],
+    ids=str,
+)
+def test_whatever_changes_is_stored_at_once(me: Session, change: dict[str, Any]) -> None:
+    """Only a put that changes nothing but times may be left out."""
+    row = {"access_hash": 7, "usernames": ["a"], "phone": "42", "first_name": "A", "subtype": "none"}
+    me.put(peer("user", 1, **row))
+    me.put(peer("user", 1, **{**row, **change}))
+    stored = me.get_one(peer("user", 1))
+    for name, value in change.items():
+        assert stored.get(name) == (None if value == [] else value)
 
 
 def test_an_imported_name_has_the_rows_age(me: Session) -> None:

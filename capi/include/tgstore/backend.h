@@ -101,6 +101,9 @@ typedef struct tgs_backend_call {
  *   stamp_new  the same, but only if the row is new
  *   (none)     leave what is stored; nothing, if the row is new
  *
+ * A put that would change nothing but stamps and the seen_at of names may leave the row as it is, if
+ * each of those times is in the past and less than `fresh_ms` old.  It counts as applied.
+ *
  * A row that is expired counts as absent: it is deleted first.
  * result.notes has TGS_NOTE_NEW if the row was not there.
  *
@@ -185,6 +188,7 @@ typedef struct tgs_op {
     tgs_str owner;      /* CLAIM, LEASE_ACQUIRE */
     tgs_str lane;       /* CLAIM */
     tgs_str host_name;  /* LEASE_ACQUIRE */
+    int64_t fresh_ms;   /* PUT of peers */
 } tgs_op;
 
 typedef struct tgs_write {
