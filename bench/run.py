@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import report
@@ -50,27 +51,19 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_rows(name: str, lines: list[str]) -> list[Row]:
-    found = []
-    for line in lines:
-        try:
-            found.append(rows.from_json(json.loads(line)))
-        except (TypeError, ValueError) as error:
-            raise SystemExit(f"script/bench: {name} printed what is no row: {line.strip()!r}: {error}") from error
-    return found
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
-def run_part(name: str, command: list[str], options: list[str]) -> tuple[list[Row], bool]:
-    """Its rows, and whether it ended well.  What it says on its way is for the user to see."""
-    print(f"--- {name}", file=sys.stderr, flush=True)
-    try:
-        done = subprocess.run([*command, *options], stdout=subprocess.PIPE, text=True, encoding="utf-8")
-    except OSError as error:
-        print(f"script/bench: {name}: {error}", file=sys.stderr)
-        return [], False
-    if done.returncode:
-        print(f"script/bench: {name} failed with status {done.returncode}", file=sys.stderr)
-    return read_rows(name, done.stdout.splitlines()), done.returncode == 0
+def run_part(command: list[str]) -> Iterator[Row]:
+    """Its rows; OSError, CalledProcessError, TypeError or ValueError if it goes wrong, after the rows before that.
+    What it says on its way is for the user to see."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as part:
+        assert part.stdout
+        for line in part.stdout:
+            yield rows.from_json(json.loads(line))
+    if part.returncode:
+        raise subprocess.CalledProcessError(part.returncode, command)
 
 
 def measure(arguments: argparse.Namespace) -> tuple[list[Row], list[str]]:
@@ -86,9 +79,11 @@ def measure(arguments: argparse.Namespace) -> tuple[list[Row], list[str]]:
         for name, command in commands(build, folder).items():
             if arguments.part and name not in arguments.part:
                 continue
-            part_rows, well = run_part(name, command, options)
-            found += part_rows
-            if not well:
+            say(f"--- {name}")
+            try:
+                found.extend(run_part([*command, *options]))
+            except (OSError, subprocess.CalledProcessError, TypeError, ValueError) as error:
+                say(f"script/bench: {name}: {error}")
                 failed.append(name)
     return found, failed
 
@@ -128,9 +123,9 @@ def main() -> int:
     if arguments.plots:
         draw(found, arguments.plots)
     for name in repeated_names(found):
-        print(f"script/bench: two rows are called {name}", file=sys.stderr)
+        say(f"script/bench: two rows are called {name}")
     if failed:
-        print(f"script/bench: failed: {', '.join(failed)}", file=sys.stderr)
+        say(f"script/bench: failed: {', '.join(failed)}")
     return 1 if failed or repeated_names(found) else 0
 
 
