@@ -53,8 +53,8 @@ static const char *const queries[QUERIES] = {
     [COMMIT] = "COMMIT",
     [FIND_SESSION] = "SELECT session_id FROM session WHERE name = ?1",
     [CHECK_SESSION] = "SELECT 1 FROM session WHERE session_id = ?1",
-    [GET_PEER] = "SELECT " PEER_COLUMNS "FROM peer AS p WHERE session_id = " SESSION
-                 "AND kind = ?2 AND id = ?3",
+    [GET_PEER] =
+        "SELECT " PEER_COLUMNS "FROM peer AS p WHERE session_id = " SESSION "AND kind = ?2 AND id = ?3",
     [GET_PEER_BY_USERNAME] = "SELECT " PEER_COLUMNS "FROM username AS n CROSS JOIN peer AS p "
                              "ON p.session_id = n.session_id AND p.kind = n.kind AND p.id = n.id "
                              "WHERE n.session_id = " SESSION "AND n.name = ?2 "
@@ -105,7 +105,9 @@ static const char *const queries[QUERIES] = {
 
 /* --- statements -------------------------------------------------------------------------------------- */
 
-static _Noreturn void fail(struct reference *reference) { die("reference: %s", sqlite3_errmsg(reference->db)); }
+static _Noreturn void fail(struct reference *reference) {
+    die("reference: %s", sqlite3_errmsg(reference->db));
+}
 
 sqlite3_stmt *reference_statement(struct reference *reference, enum query query) {
     sqlite3_stmt **statement = &reference->statements[query];
@@ -184,8 +186,9 @@ static struct reference *connect(const char *path, bool full) {
     if (sqlite3_open_v2(path, &reference->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         fail(reference);
-    execute(reference, full ? "PRAGMA cache_size=-65536; PRAGMA synchronous=FULL"
-                            : "PRAGMA cache_size=-65536; PRAGMA synchronous=NORMAL");
+    execute(reference,
+            full ? "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=4096; PRAGMA synchronous=FULL"
+                 : "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=4096; PRAGMA synchronous=NORMAL");
     return reference;
 }
 
@@ -205,7 +208,8 @@ struct reference *reference_open(const char *path, bool full) {
 
 int64_t reference_number(struct reference *reference, const char *sql) {
     sqlite3_stmt *ask;
-    if (sqlite3_prepare_v2(reference->db, sql, -1, &ask, NULL) != SQLITE_OK || sqlite3_step(ask) != SQLITE_ROW)
+    if (sqlite3_prepare_v2(reference->db, sql, -1, &ask, NULL) != SQLITE_OK ||
+        sqlite3_step(ask) != SQLITE_ROW)
         fail(reference);
     int64_t number = sqlite3_column_int64(ask, 0);
     sqlite3_finalize(ask);

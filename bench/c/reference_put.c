@@ -195,9 +195,9 @@ static bool find_peer(struct reference *reference, const tgs_peer *key, struct p
     reference_take_row(find, peer, &row->usernames);
     row->usernames_seen_at = sqlite3_column_int64(find, PEER_COLUMN_COUNT);
     row->phone_seen_at = sqlite3_column_int64(find, PEER_COLUMN_COUNT + 1);
-    char *to = buffer_reserve(&reference->stored, row->usernames.len + peer->phone.len +
-                                                      peer->first_name.len + peer->last_name.len +
-                                                      peer->language.len + 5);
+    char *to =
+        buffer_reserve(&reference->stored, row->usernames.len + peer->phone.len + peer->first_name.len +
+                                               peer->last_name.len + peer->language.len + 5);
     to = copy_text(to, &row->usernames);
     to = copy_text(to, &peer->phone);
     to = copy_text(to, &peer->first_name);
@@ -239,6 +239,34 @@ static tgs_str phone_of(const struct peer_row *row) {
     return row->peer.fields & TGS_PEER_PHONE ? row->peer.phone : (tgs_str){NULL, 0};
 }
 
+static bool same_text(tgs_str a, tgs_str b) {
+    return a.len == b.len && (!a.len || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static bool same_but_for_times(const struct peer_row *before, const struct peer_row *after) {
+    const tgs_peer *a = &before->peer, *b = &after->peer;
+    return a->fields == b->fields && a->access_hash == b->access_hash &&
+           a->min_access_hash == b->min_access_hash && a->photo_id == b->photo_id &&
+           a->subtype == b->subtype && same_text(before->usernames, after->usernames) &&
+           same_text(a->phone, b->phone) && same_text(a->first_name, b->first_name) &&
+           same_text(a->last_name, b->last_name) && same_text(a->language, b->language);
+}
+
+static bool is_recent(int64_t time, int64_t now) { return time <= now && time > now - TGS_SEEN_AT_MS; }
+
+/* As tgstore does: times that are less than a minute old are good enough. */
+static bool is_fresh(const struct peer_row *before, const struct peer_row *after, const tgs_peer *given,
+                     int64_t now) {
+    int64_t seen_at = before->peer.seen_at;
+    if ((given->fields & TGS_PEER_SEEN_AT) || !is_recent(seen_at, now)) return false;
+    if ((given->fields & TGS_PEER_USERNAMES) && before->usernames_seen_at &&
+        !is_recent(before->usernames_seen_at, now))
+        return false;
+    if ((given->fields & TGS_PEER_PHONE) && before->phone_seen_at && !is_recent(before->phone_seen_at, now))
+        return false;
+    return same_but_for_times(before, after);
+}
+
 static void change_all_names(struct reference *reference, const struct peer_row *before,
                              const struct peer_row *after) {
     change_names(reference, &a_username, &after->peer, usernames_of(before), usernames_of(after));
@@ -266,6 +294,7 @@ static void put_peer(struct reference *reference, const tgs_peer *given, int64_t
     }
     struct peer_row after = before;
     merge(&after, given, usernames, now);
+    if (is_fresh(&before, &after, given, now)) return;
     store_peer(reference, SET_PEER, &after);
     change_all_names(reference, &before, &after);
 }
