@@ -6,6 +6,7 @@
 
 #include "cases.h"
 #include "files.h"
+#include "pair.h"
 
 static const char help[] =
     "usage: tgstore-bench [--quick] [--tiny] [--only TEXT] [--folder DIR]\n"
@@ -43,8 +44,9 @@ int main(int argc, char **argv) {
     sqlite_put_cases(&bench);
     sqlite_get_cases(&bench);
     sqlite_list_cases(&bench);
-    sqlite_small_cases(&bench);
     sqlite_open_cases(&bench);
+    sqlite_small_cases(&bench); /* the last with the shared stores, since it changes them */
+    pair_remove_shared();
     memory_cases(&bench);
     return 0;
 }

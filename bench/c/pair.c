@@ -11,17 +11,6 @@ struct ours *ours_open_file(const struct path *path, bool full) {
     return ours_open(url, full ? "full" : "normal");
 }
 
-struct pair pair_make(const char *folder, const struct peers *peers, size_t count) {
-    struct pair pair = {.ours_path = files_path(folder, "ours.db"),
-                        .reference_path = files_path(folder, "reference.db")};
-    pair.ours = ours_open_file(&pair.ours_path, false);
-    pair.reference = reference_create(pair.reference_path.text, false);
-    ours_load(pair.ours, peers->rows, count);
-    reference_load_peers(pair.reference, peers->rows, count);
-    check_same_peers(pair.ours, pair.reference, peers->rows, count);
-    return pair;
-}
-
 void pair_open(struct pair *pair, bool full) {
     pair->ours = ours_open_file(&pair->ours_path, full);
     pair->reference = reference_open(pair->reference_path.text, full);
@@ -34,8 +23,32 @@ void pair_close(struct pair *pair) {
     pair->reference = NULL;
 }
 
-void pair_remove(struct pair *pair) {
-    if (pair->ours) pair_close(pair);
-    files_remove(pair->ours_path.text);
-    files_remove(pair->reference_path.text);
+static struct pair shared;
+
+static void make_shared(const struct bench *bench) {
+    shared.count = bench->tiny ? 5000 : 100000;
+    shared.peers = peers_make(bench->tiny || bench->quick ? shared.count * 2 : 1000000);
+    shared.ours_path = files_path(bench->folder, "ours.db");
+    shared.reference_path = files_path(bench->folder, "reference.db");
+    progress("storing %zu peers", shared.count);
+    shared.ours = ours_open_file(&shared.ours_path, false);
+    shared.reference = reference_create(shared.reference_path.text, false);
+    ours_load(shared.ours, shared.peers->rows, shared.count);
+    reference_load_peers(shared.reference, shared.peers->rows, shared.count);
+    check_same_peers(shared.ours, shared.reference, shared.peers->rows, shared.count);
+}
+
+struct pair *pair_shared(const struct bench *bench) {
+    if (!shared.count) make_shared(bench);
+    if (!shared.ours) pair_open(&shared, false);
+    return &shared;
+}
+
+void pair_remove_shared(void) {
+    if (!shared.count) return;
+    if (shared.ours) pair_close(&shared);
+    files_remove(shared.ours_path.text);
+    files_remove(shared.reference_path.text);
+    peers_free(shared.peers);
+    shared = (struct pair){0};
 }

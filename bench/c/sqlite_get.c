@@ -55,11 +55,10 @@ static double per_call(const struct race *race, size_t contender) {
 
 /* --- against the reference ------------------------------------------------------------------------- */
 
-static void race_reference(const struct bench *bench, struct ours *ours, struct reference *reference,
-                           const struct peers *peers, size_t count, enum look look) {
+static void race_reference(const struct bench *bench, const struct pair *pair, enum look look) {
     struct race race;
-    struct looks looks = looks_make(peers->rows, count, look);
-    struct looking in_ours = {ours, look, &looks}, in_reference = {reference, look, &looks};
+    struct looks looks = looks_make(pair->peers->rows, pair->count, look);
+    struct looking in_ours = {pair->ours, look, &looks}, in_reference = {pair->reference, look, &looks};
     const struct contender contenders[] = {{look_in_ours, &in_ours}, {look_in_reference, &in_reference}};
     race_begin(&race, 2, parts(bench));
     run_rounds(bench, &race, contenders);
@@ -69,7 +68,7 @@ static void race_reference(const struct bench *bench, struct ours *ours, struct 
                       .unit = "us/call",
                       .target = 1.5,
                       .against = AGAINST_REFERENCE};
-    snprintf(row.name, sizeof row.name, "get by %s at %s peers", look_names[look], with_commas(count));
+    snprintf(row.name, sizeof row.name, "get by %s at %s peers", look_names[look], with_commas(pair->count));
     report(bench, &row);
     race_end(&race);
     looks_free(&looks);
@@ -113,41 +112,43 @@ static void race_sizes(const struct bench *bench, struct store *stores, size_t n
 
 /* --- the group -------------------------------------------------------------------------------------------- */
 
-static struct store make_store(const struct bench *bench, const struct peers *peers, size_t count) {
+static struct store make_store(const struct bench *bench, const struct pair *pair, size_t count) {
     char name[32];
+    if (count == pair->count) return (struct store){.count = count, .ours = pair->ours};
     snprintf(name, sizeof name, "ours-%zu.db", count);
     struct store store = {.count = count, .path = files_path(bench->folder, name)};
-    progress("making a store of %zu peers", count);
+    progress("storing %zu peers", count);
     store.ours = ours_open_file(&store.path, false);
-    ours_load(store.ours, peers->rows, count);
+    ours_load(store.ours, pair->peers->rows, count);
     return store;
 }
 
-void sqlite_get_cases(const struct bench *bench) {
-    bool any = false;
+static void remove_store(const struct store *store, const struct pair *pair) {
+    if (store->ours == pair->ours) return;
+    ours_close(store->ours);
+    files_remove(store->path.text);
+}
+
+static bool any_wanted(const struct bench *bench) {
     for (size_t look = 0; look < LOOKS; look++)
-        any |= wanted(bench, "get by %s at 100,000 peers", look_names[look]) ||
-               wanted(bench, "get by %s, 1,000 10,000 100,000 1,000,000 peers", look_names[look]);
-    if (!any) return;
-    static const size_t sizes[SIZES] = {1000, 10000, 100000, 1000000};
-    size_t n_sizes = bench->tiny ? 2 : bench->quick ? 3 : 4, middle = n_sizes < 3 ? 0 : 2;
+        if (wanted(bench, "get by %s at 100,000 peers", look_names[look]) ||
+            wanted(bench, "get by %s, 1,000 peers, 10,000 peers, 100,000 peers, 1,000,000 peers",
+                   look_names[look]))
+            return true;
+    return false;
+}
+
+void sqlite_get_cases(const struct bench *bench) {
+    if (!any_wanted(bench)) return;
+    const struct pair *pair = pair_shared(bench);
     struct store stores[SIZES];
-    struct peers *peers = peers_make(sizes[n_sizes - 1]);
-    struct path path = files_path(bench->folder, "reference.db");
-    for (size_t i = 0; i < n_sizes; i++) stores[i] = make_store(bench, peers, sizes[i]);
-    struct reference *reference = reference_create(path.text, false);
-    reference_load_peers(reference, peers->rows, sizes[middle]);
-    check_same_peers(stores[middle].ours, reference, peers->rows, sizes[middle]);
+    size_t n_stores = 0;
+    for (size_t count = 1000; count <= pair->peers->count; count *= 10)
+        stores[n_stores++] = make_store(bench, pair, count);
     for (enum look look = 0; look < LOOKS; look++) {
         progress("looking up by %s", look_names[look]);
-        race_reference(bench, stores[middle].ours, reference, peers, sizes[middle], look);
-        race_sizes(bench, stores, n_sizes, peers, look);
+        race_reference(bench, pair, look);
+        race_sizes(bench, stores, n_stores, pair->peers, look);
     }
-    reference_close(reference);
-    files_remove(path.text);
-    for (size_t i = 0; i < n_sizes; i++) {
-        ours_close(stores[i].ours);
-        files_remove(stores[i].path.text);
-    }
-    peers_free(peers);
+    for (size_t i = 0; i < n_stores; i++) remove_store(&stores[i], pair);
 }

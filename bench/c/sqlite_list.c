@@ -43,18 +43,18 @@ static void list_from_reference(void *self, size_t part) {
 
 static size_t n_pages(size_t count) { return (count + TGS_MAX_ROWS - 1) / TGS_MAX_ROWS; }
 
-static void race_lists(const struct bench *bench, const struct pair *pair, size_t count) {
+static void race_lists(const struct bench *bench, const struct pair *pair) {
     struct race race;
     struct listing from_ours = {.self = pair->ours}, from_reference = {.self = pair->reference};
     const struct contender contenders[] = {{list_from_ours, &from_ours},
                                            {list_from_reference, &from_reference}};
-    race_begin(&race, 2, n_pages(count));
+    race_begin(&race, 2, n_pages(pair->count));
     for (int round = 0; round < (bench->tiny ? 2 : bench->quick ? 5 : 15); round++)
         race_round(&race, contenders);
     struct row row = {.name = "list all peers in pages of 4096",
                       .backend = "sqlite",
-                      .ours = race_sum(&race, 0) / 1000 / (double)count,
-                      .reference = race_sum(&race, 1) / 1000 / (double)count,
+                      .ours = race_sum(&race, 0) / 1000 / (double)pair->count,
+                      .reference = race_sum(&race, 1) / 1000 / (double)pair->count,
                       .unit = "us/row",
                       .target = 1.3,
                       .against = AGAINST_REFERENCE};
@@ -82,13 +82,13 @@ static size_t size_of_rows(const tgs_rows *rows) {
     return size;
 }
 
-static void measure_memory(const struct bench *bench, struct ours *ours, size_t count) {
+static void measure_memory(const struct bench *bench, const struct pair *pair) {
     enum { MOST_PAGES = 32 };
     tgs_rows *pages[MOST_PAGES];
-    size_t before = allocated(), size = 0, pages_count = n_pages(count);
+    size_t before = allocated(), size = 0, pages_count = n_pages(pair->count);
     if (pages_count > MOST_PAGES) die("too many pages");
     for (size_t i = 0; i < pages_count; i++)
-        pages[i] = ours_list(ours, i ? last_row(pages[i - 1]) : NULL, TGS_MAX_ROWS);
+        pages[i] = ours_list(pair->ours, i ? last_row(pages[i - 1]) : NULL, TGS_MAX_ROWS);
     size_t after_all = allocated();
     for (size_t i = 0; i < pages_count; i++) {
         size += size_of_rows(pages[i]);
@@ -96,8 +96,8 @@ static void measure_memory(const struct bench *bench, struct ours *ours, size_t 
     }
     struct row row = {.name = "memory of all listed peers",
                       .backend = "sqlite",
-                      .ours = (double)(after_all - before) / (double)count,
-                      .reference = (double)size / (double)count,
+                      .ours = (double)(after_all - before) / (double)pair->count,
+                      .reference = (double)size / (double)pair->count,
                       .unit = "bytes/row",
                       .target = 1.5,
                       .against = "the bytes of the rows"};
@@ -107,12 +107,8 @@ static void measure_memory(const struct bench *bench, struct ours *ours, size_t 
 void sqlite_list_cases(const struct bench *bench) {
     if (!wanted(bench, "list all peers in pages of 4096") && !wanted(bench, "memory of all listed peers"))
         return;
-    size_t count = bench->tiny ? 5000 : 100000;
-    progress("listing %zu peers", count);
-    struct peers *peers = peers_make(count);
-    struct pair pair = pair_make(bench->folder, peers, count);
-    race_lists(bench, &pair, count);
-    measure_memory(bench, pair.ours, count); /* SQLite's cache is full by now */
-    pair_remove(&pair);
-    peers_free(peers);
+    const struct pair *pair = pair_shared(bench);
+    progress("listing %zu peers", pair->count);
+    race_lists(bench, pair);
+    measure_memory(bench, pair); /* SQLite's cache is full by now */
 }

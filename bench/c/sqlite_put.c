@@ -123,7 +123,7 @@ static void run_manner(const struct bench *bench, const struct manner *manner, c
     size_t n_parts = (peers->count + manner->part_rows - 1) / manner->part_rows;
     race_begin(&fresh, WRITERS, n_parts);
     race_begin(&known, WRITERS, n_parts);
-    for (int round = 0; round < (bench->tiny ? 1 : bench->quick ? 2 : 5); round++) {
+    for (int round = 0; round < (bench->tiny || bench->quick ? 1 : 4); round++) {
         progress("putting %zu peers %s, round %d", peers->count, manner->name, round + 1);
         struct databases databases = databases_open(bench->folder);
         write_all(&fresh, &databases, manner, peers);

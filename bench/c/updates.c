@@ -25,13 +25,18 @@ static tgs_str numbered(char *text, const char *what, uint64_t number) {
     return (tgs_str){text, (size_t)snprintf(text, LONGEST_TEXT, "%s %llu", what, (unsigned long long)number)};
 }
 
+tgs_update_state updates_state(size_t i) {
+    return (tgs_update_state){.fields = TGS_UPDATE_STATE_PTS | TGS_UPDATE_STATE_DATE,
+                              .pts = (int64_t)(i * 3 + random_number(STEP, i) % 3),
+                              .date = 1700000000 + (int64_t)i};
+}
+
 /* The account's own position, and a channel's. */
 static void make_states(tgs_update_state *states, size_t i) {
-    for (size_t k = 0; k < UPDATE_STATES; k++)
-        states[k] = (tgs_update_state){.fields = TGS_UPDATE_STATE_PTS | (k ? 0 : TGS_UPDATE_STATE_DATE),
-                                       .channel_id = k ? (int64_t)(random_number(CHANNEL, i) % CHANNELS) + 1 : 0,
-                                       .pts = (int64_t)(i * 3 + random_number(STEP, i) % 3),
-                                       .date = 1700000000 + (int64_t)i};
+    states[0] = updates_state(i);
+    states[1] = (tgs_update_state){.fields = TGS_UPDATE_STATE_PTS,
+                                   .channel_id = (int64_t)(random_number(CHANNEL, i) % CHANNELS) + 1,
+                                   .pts = states[0].pts};
 }
 
 /* One in five is an old one. */
