@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "records.h"
 
+#include <assert.h>
+
 static const char *const session_statuses[] = {"unknown", "active", "logged_out", "duplicated",
                                                "revoked", "banned", NULL};
 static const char *const dc_auth_slots[] = {"permanent", "temporary", NULL};
@@ -190,6 +192,7 @@ static struct record records[RECORD_COUNT] = {
 static void derive_field(struct record *record, const tgs_field *field) {
     const uint32_t limits = TGS_FIELD_BOOLEAN | FIELD_PORT | FIELD_DURATION | FIELD_NOT_NEGATIVE;
     bool text = field->type >= TGS_TYPE_TEXT;
+    assert(record->n_texts < MAX_TEXTS && record->n_keys < MAX_KEYS && field->bit < UINT64_C(1) << MAX_BITS);
     if (text) record->texts[record->n_texts++] = field;
     if (!field->bit) {
         record->keys[record->n_keys++] = field;

@@ -23,9 +23,9 @@
 #define FIELD_NOT_NEGATIVE (1u << 25)
 #define FIELDS_PUBLIC 0xffffu
 
-#define MAX_KEYS 5
-#define MAX_TEXTS 8
-#define MAX_BITS 16
+#define MAX_KEYS 8
+#define MAX_TEXTS 12
+#define MAX_BITS 24
 
 /* The beginning that all rows share. */
 struct row_head {

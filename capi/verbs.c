@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading: get, list, and peers by name. */
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,7 +197,7 @@ static tgs_status by_name(struct entry *entry, const tgs_session *session, tgs_q
     if (query->max_age_ms > 0) /* a put may have left a time that old */
         query->max_age_ms =
             query->max_age_ms < INT64_MAX - TGS_SEEN_AT_MS ? query->max_age_ms + TGS_SEEN_AT_MS : 0;
-    char room[512];
+    _Alignas(max_align_t) char room[512];
     struct arena arena = {0};
     arena_lend(&arena, room, sizeof room);
     tgs_str *texts;
