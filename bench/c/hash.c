@@ -63,8 +63,8 @@ static void copy_texts(tgs_peer *peer) {
 }
 
 static size_t size_of(const tgs_peer *peer) {
-    size_t size = sizeof *peer + peer->n_usernames * sizeof(tgs_str) + peer->phone.len + peer->first_name.len +
-                  peer->last_name.len + peer->language.len + 4;
+    size_t size = sizeof *peer + peer->n_usernames * sizeof(tgs_str) + peer->phone.len +
+                  peer->first_name.len + peer->last_name.len + peer->language.len + 4;
     for (size_t i = 0; i < peer->n_usernames; i++) size += peer->usernames[i].len + 1;
     return size;
 }

@@ -97,7 +97,7 @@ void memory_cases(const struct bench *bench) {
     struct race races[CASES];
     size_t n_parts = bench->tiny ? 1 : 50;
     struct peers *peers = peers_make(n_parts * PART_ROWS);
-    struct peers *again = peers_make_seen_again(peers);
+    struct peers *again = peers_make_seen_again(peers, 1);
     struct looks looks = looks_make(peers->rows, peers->count, BY_ID);
     for (size_t i = 0; i < CASES; i++) race_begin(&races[i], 2, n_parts);
     for (int round = 0; round < (bench->tiny ? 1 : bench->quick ? 3 : 8); round++) {

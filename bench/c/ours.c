@@ -15,9 +15,9 @@ struct ours *ours_open(const char *url, const char *durability) {
     if (!ours) die("out of memory");
     tgs_error err;
     tgs_option option = {TGS_STR("durability"), {durability, durability ? strlen(durability) : 0}};
-    ours_check(tgs_store_open((tgs_str){url, strlen(url)}, &option, durability != NULL, &ours->store, NULL,
-                              &err),
-               &err);
+    ours_check(
+        tgs_store_open((tgs_str){url, strlen(url)}, &option, durability != NULL, &ours->store, NULL, &err),
+        &err);
     ours_check(tgs_session_new(ours->store, TGS_STR("main"), &ours->session, &err), &err);
     return ours;
 }

@@ -6,7 +6,8 @@
 
 #include "measure.h"
 
-#define LONGEST_TEXTS 128 /* of one peer, all together */
+#define LONG_AGO 1700000000000 /* as times are stored */
+#define LONGEST_TEXTS 128      /* of one peer, all together */
 
 /* SplitMix64, by place. */
 uint64_t random_number(uint64_t seed, uint64_t i) {
@@ -109,9 +110,9 @@ static void make_peer(struct peers *peers, size_t row, size_t i) {
     peer->kind = percent < 60 ? TGS_PEER_USER : percent < 65 ? TGS_PEER_CHAT : TGS_PEER_CHANNEL;
     peer->id = (int64_t)(random_number(ID, i) >> 1);
     peer->access_hash = (int64_t)random_number(HASH, i);
-    peer->subtype = peer->kind == TGS_PEER_USER    ? TGS_PEER_SUBTYPE_NONE
-                    : peer->kind == TGS_PEER_CHAT  ? TGS_PEER_SUBTYPE_GROUP
-                                                   : TGS_PEER_SUBTYPE_SUPERGROUP;
+    peer->subtype = peer->kind == TGS_PEER_USER   ? TGS_PEER_SUBTYPE_NONE
+                    : peer->kind == TGS_PEER_CHAT ? TGS_PEER_SUBTYPE_GROUP
+                                                  : TGS_PEER_SUBTYPE_SUPERGROUP;
     peer->first_name = person_name(peers, FIRST_NAME, i);
     if (other % 2) give_username(peers, row, username(peers, i));
     if (other / 2 % 5 < 2) {
@@ -124,7 +125,14 @@ static void make_peer(struct peers *peers, size_t row, size_t i) {
     }
 }
 
-struct peers *peers_make(size_t count) { return peers_make_from(0, count); }
+struct peers *peers_make(size_t count) {
+    struct peers *peers = peers_make_from(0, count);
+    for (size_t i = 0; i < count; i++) {
+        peers->rows[i].fields |= TGS_PEER_SEEN_AT;
+        peers->rows[i].seen_at = LONG_AGO;
+    }
+    return peers;
+}
 
 struct peers *peers_make_from(size_t first, size_t count) {
     struct peers *peers = peers_new(count);
@@ -138,14 +146,15 @@ struct peers *peers_pick(size_t total, size_t count, uint64_t seed) {
     return peers;
 }
 
-struct peers *peers_make_seen_again(const struct peers *peers) {
+struct peers *peers_make_seen_again(const struct peers *peers, unsigned times) {
     struct peers *again = peers_new(peers->count);
-    size_t *order = random_order(peers->count, ORDER);
+    size_t *order = random_order(peers->count, ORDER + 100 * times);
     for (size_t i = 0; i < peers->count; i++) {
-        uint64_t change = random_number(CHANGE, i) % 100;
+        uint64_t number = times * peers->count + i, change = random_number(CHANGE, number) % 100;
         again->rows[i] = peers->rows[order[i]];
-        if (change < 15) again->rows[i].first_name = person_name(again, CHANGE, i);
-        if (change >= 95) give_username(again, i, username(again, peers->count + i));
+        again->rows[i].fields &= ~(uint64_t)TGS_PEER_SEEN_AT; /* now */
+        if (change < 15) again->rows[i].first_name = person_name(again, CHANGE, number);
+        if (change >= 95) give_username(again, i, username(again, number));
     }
     free(order);
     return again;

@@ -13,15 +13,16 @@ struct peers {
     size_t used;
 };
 
-/* Users 60 %, chats 5 %, channels 35 %; half have a username, a quarter of the users a phone. */
+/* Users 60 %, chats 5 %, channels 35 %; half have a username, a quarter of the users a phone.  They were seen
+ * long ago, so that who puts one again has something to write. */
 struct peers *peers_make(size_t count);
-/* Those with the numbers from `first` on. */
+/* Those with the numbers from `first` on, seen when they are put. */
 struct peers *peers_make_from(size_t first, size_t count);
 /* `count` of the first `total`, at random. */
 struct peers *peers_pick(size_t total, size_t count, uint64_t seed);
 /* All of them seen again, in random order: 80 % as they were, 15 % with another first name, 5 % with
- * another username.  What did not change points into `peers`. */
-struct peers *peers_make_seen_again(const struct peers *peers);
+ * another username.  What did not change points into `peers`.  times: 1 for the first time, 2, ... */
+struct peers *peers_make_seen_again(const struct peers *peers, unsigned times);
 void peers_free(struct peers *peers);
 
 /* The numbers from 0 to count - 1 in random order; free() it. */

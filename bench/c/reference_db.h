@@ -49,7 +49,7 @@ struct reference {
     sqlite3 *db;
     sqlite3_stmt *statements[QUERIES];
     int64_t session;
-    bool expect_new; /* the last peer was new, so the next one probably is */
+    bool expect_new;      /* the last peer was new, so the next one probably is */
     struct buffer list;   /* the usernames of a given peer, one a line */
     struct buffer stored; /* the texts of a stored peer */
 };

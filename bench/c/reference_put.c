@@ -207,6 +207,12 @@ static bool find_peer(struct reference *reference, const tgs_peer *key, struct p
     return true;
 }
 
+/* Names that are not given stay as old as they were. */
+static int64_t age_after(const struct peer_row *stored, const tgs_peer *given, uint64_t bit, int64_t age) {
+    if ((given->fields & bit) || !(stored->peer.fields & bit)) return 0;
+    return age ? age : stored->peer.seen_at;
+}
+
 /* What is given over what was stored. */
 static void merge(struct peer_row *row, const tgs_peer *given, tgs_str usernames, int64_t now) {
     tgs_peer *peer = &row->peer;
@@ -214,10 +220,8 @@ static void merge(struct peer_row *row, const tgs_peer *given, tgs_str usernames
     if (!given->n_usernames) clear |= given->fields & TGS_PEER_USERNAMES;
     uint64_t set = given->fields & ~clear;
     if (!given->access_hash && (peer->fields & TGS_PEER_ACCESS_HASH)) set &= ~(uint64_t)TGS_PEER_ACCESS_HASH;
-    if (!row->usernames_seen_at) row->usernames_seen_at = peer->seen_at;
-    if (!row->phone_seen_at) row->phone_seen_at = peer->seen_at;
-    if (given->fields & TGS_PEER_USERNAMES) row->usernames_seen_at = 0;
-    if (given->fields & TGS_PEER_PHONE) row->phone_seen_at = 0;
+    row->usernames_seen_at = age_after(row, given, TGS_PEER_USERNAMES, row->usernames_seen_at);
+    row->phone_seen_at = age_after(row, given, TGS_PEER_PHONE, row->phone_seen_at);
     if (set & TGS_PEER_SUBTYPE) peer->subtype = given->subtype;
     if (set & TGS_PEER_ACCESS_HASH) peer->access_hash = given->access_hash;
     if (set & TGS_PEER_MIN_ACCESS_HASH) peer->min_access_hash = given->min_access_hash;

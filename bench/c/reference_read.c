@@ -7,8 +7,20 @@
 #include "reference_db.h"
 
 /* Columns of a peer's row. */
-enum { KIND, ID, ACCESS_HASH, MIN_ACCESS_HASH, PHOTO_ID, SEEN_AT, SUBTYPE, USERNAMES, PHONE, FIRST_NAME,
-       LAST_NAME, LANGUAGE };
+enum {
+    KIND,
+    ID,
+    ACCESS_HASH,
+    MIN_ACCESS_HASH,
+    PHOTO_ID,
+    SEEN_AT,
+    SUBTYPE,
+    USERNAMES,
+    PHONE,
+    FIRST_NAME,
+    LAST_NAME,
+    LANGUAGE
+};
 
 /* --- one row ----------------------------------------------------------------------------------- */
 

@@ -24,10 +24,9 @@ static void look_in_ours(void *self, size_t part) {
     const struct looking *looking = self;
     for (size_t i = part * PART_CALLS; i < (part + 1) * PART_CALLS; i++) {
         const tgs_peer *peer = looks_at(looking->looks, i);
-        tgs_rows_free(looking->look == BY_ID ? ours_get(looking->self, peer->kind, peer->id)
-                      : looking->look == BY_USERNAME
-                          ? ours_get_by_username(looking->self, peer->usernames[0])
-                          : ours_get_by_phone(looking->self, peer->phone));
+        tgs_rows_free(looking->look == BY_ID         ? ours_get(looking->self, peer->kind, peer->id)
+                      : looking->look == BY_USERNAME ? ours_get_by_username(looking->self, peer->usernames[0])
+                                                     : ours_get_by_phone(looking->self, peer->phone));
     }
 }
 
@@ -35,10 +34,9 @@ static void look_in_reference(void *self, size_t part) {
     const struct looking *looking = self;
     for (size_t i = part * PART_CALLS; i < (part + 1) * PART_CALLS; i++) {
         const tgs_peer *peer = looks_at(looking->looks, i);
-        free(looking->look == BY_ID ? reference_get(looking->self, peer->kind, peer->id)
-             : looking->look == BY_USERNAME
-                 ? reference_get_by_username(looking->self, peer->usernames[0])
-                 : reference_get_by_phone(looking->self, peer->phone));
+        free(looking->look == BY_ID         ? reference_get(looking->self, peer->kind, peer->id)
+             : looking->look == BY_USERNAME ? reference_get_by_username(looking->self, peer->usernames[0])
+                                            : reference_get_by_phone(looking->self, peer->phone));
     }
 }
 
@@ -110,7 +108,8 @@ static void race_sizes(const struct bench *bench, struct store *stores, size_t n
     race_end(&race);
 }
 
-/* --- the group -------------------------------------------------------------------------------------------- */
+/* --- the group --------------------------------------------------------------------------------------------
+ */
 
 static struct store make_store(const struct bench *bench, const struct pair *pair, size_t count) {
     char name[32];

@@ -17,8 +17,7 @@ static void open_ours(void *self, size_t part) {
 static void open_reference(void *self, size_t part) {
     const struct pair *pair = self;
     (void)part;
-    for (int i = 0; i < PART_OPENS; i++)
-        reference_close(reference_open(pair->reference_path.text, false));
+    for (int i = 0; i < PART_OPENS; i++) reference_close(reference_open(pair->reference_path.text, false));
 }
 
 void sqlite_open_cases(const struct bench *bench) {

@@ -114,35 +114,40 @@ static void report_race(const struct bench *bench, const struct race *race, cons
     report(bench, &row);
 }
 
-static void run_manner(const struct bench *bench, const struct manner *manner, const struct peers *peers,
-                       const struct peers *again) {
-    if (!wanted(bench, "put new peers %s, over the floor", manner->name) &&
-        !wanted(bench, "put known peers %s, over the floor", manner->name))
-        return;
-    struct race fresh, known;
-    size_t n_parts = (peers->count + manner->part_rows - 1) / manner->part_rows;
-    race_begin(&fresh, WRITERS, n_parts);
-    race_begin(&known, WRITERS, n_parts);
+/* The passes over one database. */
+enum { NEW, KNOWN, FRESH, PASSES };
+static const char *const passes[PASSES] = {"new peers", "peers seen long ago", "peers seen a moment ago"};
+
+static bool any_wanted(const struct bench *bench, const struct manner *manner) {
+    for (size_t pass = 0; pass < PASSES; pass++)
+        if (wanted(bench, "put %s %s, over the floor", passes[pass], manner->name)) return true;
+    return false;
+}
+
+static void run_manner(const struct bench *bench, const struct manner *manner, struct peers *const *peers) {
+    if (!any_wanted(bench, manner)) return;
+    struct race races[PASSES];
+    size_t count = peers[NEW]->count, n_parts = (count + manner->part_rows - 1) / manner->part_rows;
+    for (size_t pass = 0; pass < PASSES; pass++) race_begin(&races[pass], WRITERS, n_parts);
     for (int round = 0; round < (bench->tiny || bench->quick ? 1 : 4); round++) {
-        progress("putting %zu peers %s, round %d", peers->count, manner->name, round + 1);
+        progress("putting %zu peers %s, round %d", count, manner->name, round + 1);
         struct databases databases = databases_open(bench->folder);
-        write_all(&fresh, &databases, manner, peers);
-        if (!round) check_same_peers(databases.ours, databases.reference, peers->rows, peers->count);
-        write_all(&known, &databases, manner, again);
-        if (!round) check_same_peers(databases.ours, databases.reference, peers->rows, peers->count);
+        for (size_t pass = 0; pass < PASSES; pass++) {
+            write_all(&races[pass], &databases, manner, peers[pass]);
+            if (!round) check_same_peers(databases.ours, databases.reference, peers[pass]->rows, count);
+        }
         databases_close(&databases);
     }
-    report_race(bench, &fresh, "new peers", manner, peers->count);
-    report_race(bench, &known, "known peers", manner, peers->count);
-    race_end(&fresh);
-    race_end(&known);
+    for (size_t pass = 0; pass < PASSES; pass++) {
+        report_race(bench, &races[pass], passes[pass], manner, count);
+        race_end(&races[pass]);
+    }
 }
 
 void sqlite_put_cases(const struct bench *bench) {
-    struct peers *peers = peers_make(bench->tiny ? 1000 : 100000);
-    struct peers *again = peers_make_seen_again(peers);
-    for (size_t i = 0; i < sizeof manners / sizeof *manners; i++)
-        run_manner(bench, &manners[i], peers, again);
-    peers_free(again);
-    peers_free(peers);
+    struct peers *peers[PASSES];
+    peers[NEW] = peers_make(bench->tiny ? 1000 : 100000);
+    for (unsigned pass = 1; pass < PASSES; pass++) peers[pass] = peers_make_seen_again(peers[pass - 1], pass);
+    for (size_t i = 0; i < sizeof manners / sizeof *manners; i++) run_manner(bench, &manners[i], peers);
+    for (size_t pass = 0; pass < PASSES; pass++) peers_free(peers[pass]);
 }

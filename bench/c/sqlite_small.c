@@ -23,8 +23,8 @@ struct writer {
 static void put_state_in_ours(const struct writer *writer, size_t i) {
     tgs_update_state state = updates_state(i);
     tgs_error err;
-    ours_check(tgs_put(writer->pair->ours->session, TGS_RECORD_UPDATE_STATE, &state, 1, sizeof state, NULL, NULL,
-                       &err),
+    ours_check(tgs_put(writer->pair->ours->session, TGS_RECORD_UPDATE_STATE, &state, 1, sizeof state, NULL,
+                       NULL, &err),
                &err);
 }
 
@@ -37,14 +37,17 @@ static void put_update_in_ours(const struct writer *writer, size_t i) {
     const struct update *update = &writer->updates->rows[i];
     tgs_batch *batch = writer->batch;
     tgs_error err;
-    ours_check(tgs_batch_put(batch, TGS_RECORD_PEER, update->peers, update->n_peers, sizeof *update->peers, &err),
-               &err);
+    ours_check(
+        tgs_batch_put(batch, TGS_RECORD_PEER, update->peers, update->n_peers, sizeof *update->peers, &err),
+        &err);
     ours_check(tgs_batch_put(batch, TGS_RECORD_UPDATE_STATE, update->states, update->n_states,
                              sizeof *update->states, &err),
                &err);
-    ours_check(tgs_batch_put(batch, TGS_RECORD_DEDUP, update->keys, update->n_keys, sizeof *update->keys, &err),
+    ours_check(
+        tgs_batch_put(batch, TGS_RECORD_DEDUP, update->keys, update->n_keys, sizeof *update->keys, &err),
+        &err);
+    ours_check(tgs_batch_put(batch, TGS_RECORD_QUEUE_ITEM, &update->item, 1, sizeof update->item, &err),
                &err);
-    ours_check(tgs_batch_put(batch, TGS_RECORD_QUEUE_ITEM, &update->item, 1, sizeof update->item, &err), &err);
     ours_check(tgs_batch_commit(batch, NULL, 0, NULL, &err), &err);
 }
 
@@ -122,8 +125,7 @@ static void race_kind(const struct bench *bench, const struct kind *kind, bool f
 /* --- checks ------------------------------------------------------------------------------------- */
 
 static void check_number(const char *what, int64_t ours, int64_t reference) {
-    if (ours != reference)
-        die("%lld and %lld %s are stored", (long long)ours, (long long)reference, what);
+    if (ours != reference) die("%lld and %lld %s are stored", (long long)ours, (long long)reference, what);
 }
 
 static void check_counts(const struct pair *pair) {
@@ -135,7 +137,8 @@ static void check_counts(const struct pair *pair) {
     tgs_rows_free(rows);
     struct reference *reference = pair->reference;
     check_number("dedup keys", stats.dedup_keys, reference_number(reference, "SELECT count(*) FROM dedup"));
-    check_number("queue items", stats.queue_ready, reference_number(reference, "SELECT count(*) FROM queue_item"));
+    check_number("queue items", stats.queue_ready,
+                 reference_number(reference, "SELECT count(*) FROM queue_item"));
     check_number("usernames", stats.usernames, reference_number(reference, "SELECT count(*) FROM username"));
     check_number("phones", stats.phones, reference_number(reference, "SELECT count(*) FROM phone"));
 }
@@ -145,8 +148,8 @@ static void check_states(const struct pair *pair) {
     tgs_rows *rows;
     tgs_update_state state;
     int64_t sum = 0;
-    ours_check(tgs_list(pair->ours->session, TGS_RECORD_UPDATE_STATE, NULL, 0, NULL, TGS_MAX_ROWS, &rows, NULL,
-                        &err),
+    ours_check(tgs_list(pair->ours->session, TGS_RECORD_UPDATE_STATE, NULL, 0, NULL, TGS_MAX_ROWS, &rows,
+                        NULL, &err),
                &err);
     for (size_t i = 0; tgs_rows_row(rows, i, &state, sizeof state) == TGS_OK; i++)
         sum += state.pts + state.date;
@@ -164,7 +167,7 @@ static bool any_wanted(const struct bench *bench, const struct kind *kind) {
 static void run_kind(const struct bench *bench, const struct kind *kind, struct pair *pair) {
     size_t n_updates = kind->whole ? n_calls(bench, kind, false) + n_calls(bench, kind, true) : 0;
     struct peers stored = {.rows = pair->peers->rows, .count = pair->count};
-    struct peers *known = peers_make_seen_again(&stored);
+    struct peers *known = peers_make_seen_again(&stored, 1);
     struct updates updates = updates_make(n_updates, known, pair->peers->rows + pair->count);
     struct writer writer = {.pair = pair, .updates = &updates};
     tgs_error err;

@@ -54,6 +54,15 @@ static tgs_queue_item make_item(char *texts, size_t i) {
                             .payload = {payload, sizeof payload}};
 }
 
+/* One is new, ten were in the update before, nine were not seen for long. */
+static void make_peers(tgs_peer *peers, const struct peers *known, const tgs_peer *fresh, size_t i) {
+    for (size_t k = 0; k < UPDATE_PEERS; k++) {
+        size_t of = k % 2 && i ? i - 1 : i, place = k / 2;
+        peers[k] = place ? known->rows[(of * (UPDATE_PEERS / 2) + place) % known->count] : fresh[of];
+        peers[k].fields &= ~(uint64_t)TGS_PEER_SEEN_AT; /* now */
+    }
+}
+
 struct updates updates_make(size_t count, const struct peers *known, const tgs_peer *fresh) {
     struct updates updates = {.rows = take(count, sizeof *updates.rows),
                               .count = count,
@@ -66,8 +75,7 @@ struct updates updates_make(size_t count, const struct peers *known, const tgs_p
         tgs_update_state *states = updates.states + i * UPDATE_STATES;
         tgs_dedup *keys = updates.keys + i * UPDATE_KEYS;
         char *texts = updates.texts + i * (UPDATE_KEYS + 2) * LONGEST_TEXT;
-        for (size_t k = 0; k < UPDATE_PEERS; k++)
-            peers[k] = k ? known->rows[(i * UPDATE_PEERS + k) % known->count] : fresh[i];
+        make_peers(peers, known, fresh, i);
         make_states(states, i);
         make_keys(keys, texts, i);
         updates.rows[i] = (struct update){.peers = peers,

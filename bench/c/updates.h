@@ -23,7 +23,7 @@ struct updates {
 /* Where the account stands after the i-th update. */
 tgs_update_state updates_state(size_t i);
 
-/* `known`: peers that are stored, seen again; one of an update's peers is of the `fresh` ones. */
+/* known: peers that are stored, seen again; fresh: `count` that are not. */
 struct updates updates_make(size_t count, const struct peers *known, const tgs_peer *fresh);
 void updates_free(struct updates *updates);
 
