@@ -66,7 +66,7 @@ static void time_calls(struct ours *ours, const char *what, size_t count, size_t
                 done++;
             }
         double time = (now_us() - begin) / (double)(done ? done : 1);
-        if (!best || time < best) best = time;
+        if (best == 0 || time < best) best = time;
         peers_free(picked);
     }
     say(what, count, best, "us/call");
@@ -156,7 +156,7 @@ static void time_sessions(struct ours *ours, size_t sessions) {
             tgs_session_free(ours->session);
             peers_free(peer);
         }
-        if (!best || time < best) best = time;
+        if (best == 0 || time < best) best = time;
     }
     ours->session = own;
     say("get by id", sessions, best / LOOK_UPS, "us/call");
