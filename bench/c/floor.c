@@ -32,6 +32,7 @@ struct floor_db *floor_open(const char *path) {
                                  SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
     check(floor, sqlite3_exec(floor->db,
                               "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;"
+                              "PRAGMA wal_autocheckpoint=4096;"
                               "CREATE TABLE peer (kind INTEGER NOT NULL, id INTEGER NOT NULL, access_hash "
                               "INTEGER, seen_at INTEGER, subtype INTEGER, username TEXT, phone TEXT, "
                               "first_name TEXT, last_name TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID",

@@ -114,9 +114,10 @@ static void report_race(const struct bench *bench, const struct race *race, cons
     report(bench, &row);
 }
 
-/* The passes over one database. */
-enum { NEW, KNOWN, FRESH, PASSES };
-static const char *const passes[PASSES] = {"new peers", "peers seen long ago", "peers seen a moment ago"};
+/* The passes over one database.  Known peers were not seen for long, so each is written; of those that were
+ * seen within the minute only what changed is. */
+enum { NEW, KNOWN, JUST_SEEN, PASSES };
+static const char *const passes[PASSES] = {"new peers", "known peers", "peers just seen"};
 
 static bool any_wanted(const struct bench *bench, const struct manner *manner) {
     for (size_t pass = 0; pass < PASSES; pass++)

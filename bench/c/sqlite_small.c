@@ -117,7 +117,7 @@ static void race_kind(const struct bench *bench, const struct kind *kind, bool f
                       .unit = "us/call",
                       .target = kind->target,
                       .against = AGAINST_REFERENCE};
-    snprintf(row.name, sizeof row.name, "%s, durability=%s", kind->name, durabilities[full]);
+    snprintf(row.name, sizeof row.name, "%s, %s", kind->name, durabilities[full]);
     report(bench, &row);
     race_end(&race);
 }
@@ -161,7 +161,7 @@ static void check_states(const struct pair *pair) {
 /* --- the group ------------------------------------------------------------------------------------ */
 
 static bool any_wanted(const struct bench *bench, const struct kind *kind) {
-    return wanted(bench, "%s, durability=normal durability=full", kind->name);
+    return wanted(bench, "%s, normal", kind->name) || wanted(bench, "%s, full", kind->name);
 }
 
 static void run_kind(const struct bench *bench, const struct kind *kind, struct pair *pair) {
