@@ -29,17 +29,19 @@ class Sizes(NamedTuple):
     peers: list[int]
     memory_peers: list[int]
     sessions: list[int]
+    pruned_peers: list[int]
     queue_items: list[int]
+    lane_items: list[int]
     calls: list[int]
     records: int
 
 
 FULL = Sizes([1_000, 10_000, 100_000, 1_000_000, 5_000_000], [1_000, 10_000, 100_000, 1_000_000],
-             [10, 100, 1_000, 10_000], [10_000, 100_000, 1_000_000],
-             [200_000, 400_000, 600_000, 800_000, 1_000_000], 20_000)
+             [10, 100, 1_000, 10_000], [10_000, 100_000, 1_000_000], [10_000, 100_000, 1_000_000],
+             [1_000, 10_000, 100_000], [200_000, 400_000, 600_000, 800_000, 1_000_000], 20_000)
 QUICK = Sizes([1_000, 10_000, 100_000], [1_000, 10_000, 100_000], [10, 100, 300], [10_000, 50_000],
-              [50_000, 100_000], 5_000)
-TINY = Sizes([1_000, 2_000], [1_000, 2_000], [2, 4], [1_000, 2_000], [1_000, 2_000], 500)
+              [10_000, 50_000], [1_000, 10_000], [50_000, 100_000], 5_000)
+TINY = Sizes([1_000, 2_000], [1_000, 2_000], [2, 4], [1_000, 2_000], [1_000, 2_000], [200, 400], [1_000, 2_000], 500)
 
 
 class Curve(NamedTuple):
@@ -77,7 +79,10 @@ def curves(chosen: Sizes) -> list[Curve]:
         Curve("peers", "one session", "sqlite", chosen.peers, "peers", PEERS),
         Curve("peers", "one session", "memory", chosen.memory_peers, "peers", PEERS),
         Curve("sessions", "sessions of 1,000 peers", "sqlite", chosen.sessions, "sessions", SESSIONS),
+        Curve("prune", "maintenance", "sqlite", chosen.pruned_peers, "peers", {"prune": "prune every other peer"}),
         Curve("queue", "queue", "sqlite", chosen.queue_items, "items", QUEUE),
+        Curve("lane", "queue of one lane", "sqlite", chosen.lane_items, "items",
+              {"claim and ack": "claim of the lane and ack"}),
         Curve("steady", "the same peers put and got again", "sqlite", chosen.calls, "calls",
               {"memory": "memory of the process"}),
     ]

@@ -42,20 +42,27 @@ static size_t number(const char *text) {
     return value;
 }
 
+static const struct {
+    const char *name;
+    void (*run)(const char *url, const size_t *counts, size_t n_counts);
+} parts[] = {
+    {"peers", scale_peers},   {"sessions", scale_sessions}, {"prune", scale_prune},
+    {"steady", scale_steady}, {"lane", scale_lane},
+};
+
 int main(int argc, char **argv) {
     size_t numbers[MAX_COUNTS], n = 0;
     if (argc < 4 || argc - 3 > MAX_COUNTS)
-        die("give peers|sessions|steady URL COUNT..., or queue URL ITEMS LANES WORKERS");
+        die("give peers|sessions|prune|steady|lane URL COUNT..., or queue URL ITEMS LANES WORKERS");
     for (int i = 3; i < argc; i++) numbers[n++] = number(argv[i]);
-    if (strcmp(argv[1], "peers") == 0)
-        scale_peers(argv[2], numbers, n);
-    else if (strcmp(argv[1], "sessions") == 0)
-        scale_sessions(argv[2], numbers, n);
-    else if (strcmp(argv[1], "steady") == 0)
-        scale_steady(argv[2], numbers, n);
-    else if (strcmp(argv[1], "queue") == 0 && n == 3)
+    if (strcmp(argv[1], "queue") == 0 && n == 3) {
         scale_queue(argv[2], numbers[0], numbers[1], numbers[2]);
-    else
-        die("%s is nothing that grows", argv[1]);
-    return 0;
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strcmp(argv[1], parts[i].name) == 0) {
+            parts[i].run(argv[2], numbers, n);
+            return 0;
+        }
+    die("%s is nothing that grows", argv[1]);
 }

@@ -15,7 +15,9 @@ double own_memory(void);
 /* Each takes the sizes at which to measure, the smallest first. */
 void scale_peers(const char *url, const size_t *counts, size_t n_counts);
 void scale_sessions(const char *url, const size_t *counts, size_t n_counts);
+void scale_prune(const char *url, const size_t *counts, size_t n_counts);
 void scale_steady(const char *url, const size_t *counts, size_t n_counts);
+void scale_lane(const char *url, const size_t *counts, size_t n_counts);
 /* The same with the one size of an empty store. */
 void scale_queue(const char *url, size_t items, size_t lanes, size_t workers);
 

@@ -10,12 +10,15 @@
 #include "peers.h"
 #include "scale.h"
 
-#define ROUNDS 3
+#define ROUNDS 10
 #define CHUNK 10000   /* peers made at a time */
 #define BATCH 100     /* peers of one put, and rows of one page */
 #define LOOK_UPS 5000 /* of one round */
 #define PAGES 200
 #define SESSION_PEERS 1000
+#define YEAR_MS INT64_C(31536000000)
+
+static const tgs_call no_limit = {.size = sizeof(tgs_call), .timeout_ms = -1};
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -186,7 +189,40 @@ void scale_sessions(const char *url, const size_t *counts, size_t n_counts) {
     }
 }
 
-/* --- the same calls again and again ---------------------------------------------------------------- */
+/* --- maintenance, and the same calls again and again ------------------------------------------------ */
+
+/* Of the peers up to `count`, every other one was seen long ago; all are gone afterwards. */
+static void prune_half(struct ours *ours, size_t count) {
+    tgs_error err;
+    for (size_t i = 0; i < count; i += CHUNK) {
+        struct peers *peers = peers_make_from(i, smaller(CHUNK, count - i));
+        for (size_t n = 0; n < peers->count; n += 2) {
+            peers->rows[n].fields |= TGS_PEER_SEEN_AT;
+            peers->rows[n].seen_at = 1;
+        }
+        ours_load(ours, peers->rows, peers->count);
+        peers_free(peers);
+    }
+    uint64_t removed;
+    double begin = now_us();
+    ours_check(tgs_prune(ours->store, YEAR_MS, &removed, &no_limit, &err), &err);
+    say("prune", count, (now_us() - begin) / (double)removed, "us/row");
+    ours_check(tgs_purge(ours->session, NULL, &no_limit, &err), &err);
+}
+
+void scale_prune(const char *url, const size_t *counts, size_t n_counts) {
+    struct ours *ours = ours_open(url, NULL);
+    for (size_t i = 0; i < n_counts; i++) prune_half(ours, counts[i]);
+    ours_close(ours);
+}
+
+/* A put that changes nothing would not write. */
+static void change_photos(tgs_peer *batch, size_t number) {
+    for (size_t i = 0; i < BATCH; i++) {
+        batch[i].fields |= TGS_PEER_PHOTO_ID;
+        batch[i].photo_id = (int64_t)number;
+    }
+}
 
 void scale_steady(const char *url, const size_t *counts, size_t n_counts) {
     struct ours *ours = ours_open(url, NULL);
@@ -194,7 +230,8 @@ void scale_steady(const char *url, const size_t *counts, size_t n_counts) {
     ours_load(ours, peers->rows, peers->count);
     for (size_t i = 0, done = 0; i < n_counts; i++) {
         for (; done < counts[i]; done += BATCH) {
-            const tgs_peer *batch = peers->rows + done % CHUNK;
+            tgs_peer *batch = peers->rows + done % CHUNK;
+            change_photos(batch, done);
             ours_put(ours, batch, BATCH);
             for (size_t one = 0; one < BATCH; one++) by_id(ours, batch + one);
         }

@@ -15,6 +15,7 @@
 
 #define CHUNK 10000 /* items made at a time */
 #define CLAIM 10    /* items at a time */
+#define LANE_CLAIMS 100
 #define LEASE_MS 600000
 #define PAYLOAD_BYTES 200
 #define MAX_WORKERS 64
@@ -31,6 +32,7 @@ static size_t lane_of(const struct work *work, size_t item) {
     return (size_t)(random_number(0, item) % work->lanes);
 }
 
+/* With one lane all wait for the first. */
 static void enqueue(struct work *work, size_t from, size_t to) {
     static tgs_queue_item rows[CHUNK];
     static char texts[CHUNK][2][24];
@@ -57,13 +59,13 @@ static void handle(struct work *work, const tgs_queue_item *item) {
     if (before > i) die("item %zu came after item %zu of its lane", i, before - 1);
 }
 
-/* False: there is none to claim now. */
-static bool claim_and_ack(struct work *work) {
+/* Of a lane, or if its ptr is NULL of any.  False: there is none to claim now. */
+static bool claim_and_ack(struct work *work, tgs_str lane) {
     tgs_error err;
     tgs_rows *rows;
-    ours_check(tgs_queue_claim(work->ours->session, TGS_STR("worker"), (tgs_str){NULL, 0}, LEASE_MS, CLAIM,
-                               &rows, NULL, &err),
-               &err);
+    ours_check(
+        tgs_queue_claim(work->ours->session, TGS_STR("worker"), lane, LEASE_MS, CLAIM, &rows, NULL, &err),
+        &err);
     size_t stride, count = tgs_rows_count(rows);
     const tgs_queue_item *items = tgs_rows_data(rows, &stride);
     for (size_t i = 0; i < count; i++)
@@ -80,7 +82,7 @@ static void *worker(void *self) {
     struct work *work = self;
     static const struct timespec pause = {0, 1000000};
     while (atomic_load(&work->done) < work->items)
-        if (!claim_and_ack(work)) nanosleep(&pause, NULL);
+        if (!claim_and_ack(work, (tgs_str){NULL, 0})) nanosleep(&pause, NULL);
     return NULL;
 }
 
@@ -92,18 +94,43 @@ static void run_workers(struct work *work, size_t count) {
     for (size_t i = 0; i < count; i++) pthread_join(threads[i], NULL);
 }
 
-void scale_queue(const char *url, size_t items, size_t lanes, size_t workers) {
+static struct work work_begin(const char *url, size_t items, size_t lanes) {
     struct work work = {.ours = ours_open(url, NULL), .items = items, .lanes = lanes};
     work.handled = calloc(items, sizeof *work.handled);
     work.newest = calloc(lanes, sizeof *work.newest);
     if (!work.handled || !work.newest) die("out of memory");
+    return work;
+}
+
+static void work_end(struct work *work) {
+    free(work->handled);
+    free(work->newest);
+    ours_close(work->ours);
+}
+
+static void enqueue_all(struct work *work, size_t from, size_t to) {
+    for (; from < to; from += CHUNK) enqueue(work, from, from + CHUNK < to ? from + CHUNK : to);
+}
+
+void scale_queue(const char *url, size_t items, size_t lanes, size_t workers) {
+    struct work work = work_begin(url, items, lanes);
     double begin = now_us();
-    for (size_t i = 0; i < items; i += CHUNK) enqueue(&work, i, i + CHUNK < items ? i + CHUNK : items);
+    enqueue_all(&work, 0, items);
     say("enqueue", items, (now_us() - begin) / (double)items, "us/item");
     begin = now_us();
     run_workers(&work, workers);
     say("claim and ack", items, (now_us() - begin) / (double)items, "us/item");
-    free(work.handled);
-    free(work.newest);
-    ours_close(work.ours);
+    work_end(&work);
+}
+
+void scale_lane(const char *url, const size_t *counts, size_t n_counts) {
+    struct work work = work_begin(url, counts[n_counts - 1], 1);
+    for (size_t i = 0; i < n_counts; i++) {
+        enqueue_all(&work, i ? counts[i - 1] : 0, counts[i]);
+        double begin = now_us();
+        for (size_t n = 0; n < LANE_CLAIMS; n++)
+            if (!claim_and_ack(&work, TGS_STR("chat 0"))) die("the first of the lane can't be claimed");
+        say("claim and ack", counts[i], (now_us() - begin) / LANE_CLAIMS, "us/item");
+    }
+    work_end(&work);
 }
