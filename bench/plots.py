@@ -131,6 +131,8 @@ CLIENT = r"(Telethon|Pyrogram|Kurigram), ([\d,]+) peers: (.+)"
 
 def _times(ratio: float) -> str:
     times = 1 / ratio
+    if 0.95 < times < 1.05:
+        return "the same"
     if times >= 1:
         return f"{times:,.0f} times faster" if times >= 10 else f"{times:.1f} times faster"
     return f"{ratio:.1f} times slower"
@@ -158,7 +160,7 @@ def draw_clients(rows: list[Row]) -> Figure | None:
     for axes, (client, cases) in zip(panels[:, 0], clients.items()):
         _draw_client(axes, client, cases)
     panels[-1, 0].set_xlabel("times as fast as the client's own store (log scale)")
-    panels[0, 0].set_xlim(right=60 / min(row.ratio for cases in clients.values() for _, row in cases))  # for labels
+    panels[0, 0].set_xlim(right=150 / min(row.ratio for cases in clients.values() for _, row in cases))  # for labels
     return figure
 
 
