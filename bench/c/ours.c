@@ -35,7 +35,9 @@ void ours_put(struct ours *ours, const tgs_peer *peers, size_t count) {
 
 void ours_load(struct ours *ours, const tgs_peer *peers, size_t count) {
     tgs_error err;
-    ours_check(tgs_load(ours->session, TGS_RECORD_PEER, peers, count, sizeof *peers, NULL, NULL, &err), &err);
+    const tgs_call call = {.size = sizeof call, .timeout_ms = -1}; /* it may be many */
+    ours_check(tgs_load(ours->session, TGS_RECORD_PEER, peers, count, sizeof *peers, NULL, &call, &err),
+               &err);
 }
 
 tgs_rows *ours_get(struct ours *ours, int32_t kind, int64_t id) {

@@ -26,7 +26,7 @@ void pair_close(struct pair *pair) {
 static struct pair shared;
 
 static void make_shared(const struct bench *bench) {
-    shared.count = bench->tiny ? 5000 : 100000;
+    shared.count = bench->tiny ? TINY_PEERS : MANY_PEERS;
     shared.peers = peers_make(bench->tiny || bench->quick ? shared.count * 2 : 1000000);
     shared.ours_path = files_path(bench->folder, "ours.db");
     shared.reference_path = files_path(bench->folder, "reference.db");

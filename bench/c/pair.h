@@ -17,6 +17,9 @@ struct pair {
     size_t count;        /* stored */
 };
 
+#define MANY_PEERS 100000
+#define TINY_PEERS 5000 /* with --tiny */
+
 /* The pair that most cases share: many peers, stored once; made when it is first asked for, and open. */
 struct pair *pair_shared(const struct bench *bench);
 void pair_remove_shared(void);

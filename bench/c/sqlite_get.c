@@ -10,6 +10,8 @@
 #include "pair.h"
 
 #define PART_CALLS 2000
+#define SMALLEST 1000
+#define LARGEST 1000000
 #define SIZES 4
 
 /* --- look-ups ---------------------------------------------------------------------------------- */
@@ -128,26 +130,41 @@ static void remove_store(const struct store *store, const struct pair *pair) {
     files_remove(store->path.text);
 }
 
-static bool any_wanted(const struct bench *bench) {
-    for (size_t look = 0; look < LOOKS; look++)
-        if (wanted(bench, "get by %s at 100,000 peers", look_names[look]) ||
-            wanted(bench, "get by %s, 1,000 peers, 10,000 peers, 100,000 peers, 1,000,000 peers",
-                   look_names[look]))
-            return true;
+static bool race_wanted(const struct bench *bench, enum look look) {
+    return wanted(bench, "get by %s at %s peers", look_names[look],
+                  with_commas(bench->tiny ? TINY_PEERS : MANY_PEERS));
+}
+
+static bool curve_wanted(const struct bench *bench, enum look look) {
+    for (size_t count = SMALLEST; count <= LARGEST; count *= 10)
+        if (wanted(bench, "get by %s, %s peers", look_names[look], with_commas(count))) return true;
     return false;
 }
 
-void sqlite_get_cases(const struct bench *bench) {
-    if (!any_wanted(bench)) return;
+static void run_races(const struct bench *bench) {
+    for (enum look look = 0; look < LOOKS; look++) {
+        if (!race_wanted(bench, look)) continue;
+        progress("looking up by %s", look_names[look]);
+        race_reference(bench, pair_shared(bench), look);
+    }
+}
+
+static void run_curves(const struct bench *bench) {
     const struct pair *pair = pair_shared(bench);
     struct store stores[SIZES];
     size_t n_stores = 0;
-    for (size_t count = 1000; count <= pair->peers->count; count *= 10)
+    for (size_t count = SMALLEST; count <= pair->peers->count; count *= 10)
         stores[n_stores++] = make_store(bench, pair, count);
     for (enum look look = 0; look < LOOKS; look++) {
-        progress("looking up by %s", look_names[look]);
-        race_reference(bench, pair, look);
+        if (!curve_wanted(bench, look)) continue;
+        progress("looking up by %s among more and more", look_names[look]);
         race_sizes(bench, stores, n_stores, pair->peers, look);
     }
     for (size_t i = 0; i < n_stores; i++) remove_store(&stores[i], pair);
+}
+
+void sqlite_get_cases(const struct bench *bench) {
+    run_races(bench);
+    if (curve_wanted(bench, BY_ID) || curve_wanted(bench, BY_USERNAME) || curve_wanted(bench, BY_PHONE))
+        run_curves(bench);
 }
