@@ -16,7 +16,7 @@ const tgs_host *sqlite_host;
 /* --- options ----------------------------------------------------------------------------------- */
 
 struct options {
-    bool create, read_only, full;
+    bool create, read_only, full, exclusive;
     int checkpoint_pages;
     size_t max_readers;
 };
@@ -38,6 +38,11 @@ static bool take_durability(struct options *options, tgs_str value) {
     return relaxed || options->full || same_text(value, "normal");
 }
 
+static bool take_locking(struct options *options, tgs_str value) {
+    options->exclusive = same_text(value, "exclusive");
+    return options->exclusive || same_text(value, "shared");
+}
+
 static bool take_max_readers(struct options *options, tgs_str value) {
     size_t number = 0;
     for (size_t i = 0; i < value.len; i++) {
@@ -55,6 +60,7 @@ static const struct {
 } known_options[] = {
     {"mode", take_mode, "rwc, rw or ro"},
     {"durability", take_durability, "full, normal or relaxed"},
+    {"locking", take_locking, "shared or exclusive"},
     {"max_readers", take_max_readers, "1 to 64"},
 };
 
@@ -67,7 +73,7 @@ static tgs_status take_option(struct options *options, const tgs_option *option,
         return sqlite_host->fail(err, TGS_E_INVALID, NULL, message);
     }
     snprintf(message, sizeof message,
-             "sqlite: has no parameter %.*s; it knows mode, durability and max_readers",
+             "sqlite: has no parameter %.*s; it knows mode, durability, locking and max_readers",
              (int)(option->key.len > 64 ? 64 : option->key.len), option->key.ptr);
     return sqlite_host->fail(err, TGS_E_INVALID, NULL, message);
 }
@@ -79,6 +85,8 @@ static tgs_status take_options(struct options *options, const tgs_backend_open *
         tgs_status status = take_option(options, &open->options[i], err);
         if (status != TGS_OK) return status;
     }
+    if (options->exclusive && options->read_only)
+        return sqlite_host->fail(err, TGS_E_INVALID, NULL, "locking=exclusive needs mode rwc or rw");
     return TGS_OK;
 }
 
@@ -90,6 +98,7 @@ static struct store *store_make(const struct options *options) {
     memset(store, 0, sizeof *store);
     store->read_only = options->read_only;
     store->full = options->full;
+    store->exclusive = options->exclusive;
     store->checkpoint_pages = options->checkpoint_pages;
     store->max_readers = options->max_readers;
     pthread_condattr_t attributes;
@@ -158,8 +167,8 @@ static tgs_status sqlite_open(const tgs_backend_open *open, const tgs_backend_ca
         return status;
     }
     *self = store;
-    *capabilities =
-        TGS_CAP_DURABLE | TGS_CAP_SHARED | TGS_CAP_BACKUP | (store->read_only ? TGS_CAP_READ_ONLY : 0);
+    *capabilities = TGS_CAP_DURABLE | TGS_CAP_BACKUP | (store->exclusive ? 0 : TGS_CAP_SHARED) |
+                    (store->read_only ? TGS_CAP_READ_ONLY : 0);
     return TGS_OK;
 }
 

@@ -135,7 +135,8 @@ struct store {
     char *path; /* absolute */
     char *uri, *immutable_uri;
     bool read_only;
-    bool full; /* durability=full */
+    bool full;      /* durability=full */
+    bool exclusive; /* locking=exclusive: all calls take turns on the writer */
     int checkpoint_pages;
     size_t max_readers;
 

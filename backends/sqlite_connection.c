@@ -8,7 +8,7 @@
 #include "sqlite.h"
 
 #define PROGRESS_STEPS 2000   /* instructions of SQLite's machine between two looks at the deadline */
-#define CACHE_KIB 32768        /* of each connection, taken as needed */
+#define CACHE_KIB 32768       /* of each connection, taken as needed */
 #define WAL_LIMIT (64 << 20)  /* a -wal that grew larger is cut when it starts anew */
 #define POOL_POLL_NS 10000000 /* so often waiting threads look at their canceller */
 #define LONGEST_WAIT_US 5000  /* between two tries for a lock of another process */
@@ -194,7 +194,9 @@ static int open_handle(struct connection *connection) {
     /* Closing the last connection moves a -wal into the file.  A database that is refused must stay as it
      * is; file_adopt takes this back. */
     if (file_has_wal(store)) sqlite3_db_config(connection->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    return SQLITE_OK;
+    /* Before the first look into the file: then SQLite locks it once and for all, and needs no -shm. */
+    return store->exclusive ? sqlite3_exec(connection->db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL)
+                            : SQLITE_OK;
 }
 
 /* Not when it is opened, but with its first call: for these pragmas SQLite reads the schema. */
@@ -343,6 +345,7 @@ tgs_status pool_take_writer(struct store *store, const tgs_backend_call *call, s
 tgs_status pool_take_reader(struct store *store, const tgs_backend_call *call, struct connection **out,
                             tgs_error *err) {
     tgs_status status = TGS_OK;
+    if (store->exclusive) return pool_take_writer(store, call, out, err);
     pthread_mutex_lock(&store->lock);
     while (!store->n_idle && store->n_readers == store->max_readers &&
            (status = sqlite_host->check(call)) == TGS_OK)

@@ -685,7 +685,12 @@ typedef struct tgs_option {
  *                           (about 16 MB of writes).  relaxed: the same, and
  *                           checkpoints come rarely (64 MB).  A killed process
  *                           loses nothing in any of them
- *          max_readers      connections for reading at most (4)
+ *          locking          shared (default): any number of processes, and calls
+ *                           that read go beside the one that writes.
+ *                           exclusive: for this process alone until it closes;
+ *                           calls take turns, and take half the time, since none
+ *                           has to lock the file
+ *          max_readers      connections for reading at most (4); one if exclusive
  *  Out:  out      close with tgs_store_close
  *  Errors: UNSUPPORTED (no such back end; a newer schema), UNAVAILABLE (no such
  *          file with mode rw or ro), AUTH (permissions), CORRUPT (not a

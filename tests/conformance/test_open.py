@@ -298,14 +298,56 @@ def test_durability(backend: Any, durability: str) -> None:
 
 
 @sqlite
+def test_exclusive_is_for_one_process(backend: Any) -> None:
+    """locking=exclusive: for this process alone until it closes, and without a -shm beside the file."""
+    store = backend.open(locking="exclusive")
+    me = store.session()
+    me.put(ROW)
+    assert me.get_one(ROW)["value"] == b"v"
+    assert "shared" not in store.capabilities
+    assert sorted(path.name for path in backend.folder.glob("store.db*")) == ["store.db", "store.db-wal"]
+    other = backend.spawn()
+    with fails("busy", says=["another program"]):
+        backend.open(driver=other, timeout_ms=100).session().get_one(ROW)
+    store.close()
+    assert backend.open(driver=other).session().get_one(ROW)["value"] == b"v"
+
+
+@sqlite
+def test_a_killed_process_holds_no_exclusive_store(backend: Any) -> None:
+    """A killed process loses nothing, and what it held is free."""
+    driver = backend.spawn()
+    backend.open(driver=driver, locking="exclusive").session().put(ROW)
+    driver.kill()
+    assert backend.open(locking="exclusive").session().get_one(ROW)["value"] == b"v"
+
+
+@sqlite
+def test_exclusive_waits_for_others_to_close(backend: Any) -> None:
+    """BUSY, if another has the store open for the whole deadline."""
+    store = backend.open()
+    store.session().put(ROW)
+    with fails("busy"):
+        backend.open(driver=backend.spawn(), locking="exclusive", timeout_ms=100)
+
+
+@sqlite
 @pytest.mark.parametrize(
     "options",
-    [{"mode": "x"}, {"mode": ""}, {"durability": "none"}, {"max_readers": "-1"}, {"max_readers": "x"}],
+    [
+        {"locking": "x"},
+        {"locking": "exclusive", "mode": "ro"},
+        {"mode": "x"},
+        {"mode": ""},
+        {"durability": "none"},
+        {"max_readers": "-1"},
+        {"max_readers": "x"},
+    ],
     ids=str,
 )
 def test_options_of_unknown_value(backend: Any, options: dict[str, str]) -> None:
     """Malformed ones are INVALID, and the message names the option."""
-    with fails("invalid", says=list(options)):
+    with fails("invalid", says=list(options)[:1]):
         backend.open(**options)
     assert not backend.path.exists()
 

@@ -163,7 +163,7 @@ def open(url: str, *, cancel: Canceller | None = None, **options: Option) -> Sto
             from an environment variable, "@FILE" from a file.
         options: the same as parameters in the URL, which they override: timeout_ms (the default
             deadline of calls, this one included, in milliseconds), dedup_ttl_ms, done_ttl_ms,
-            dead_ttl_ms; for SQLite mode, durability and max_readers.  See tgs_store_open in
+            dead_ttl_ms; for SQLite mode, durability, locking and max_readers.  See tgs_store_open in
             tgstore.h.
     Raises: InvalidError (an unknown or malformed option), UnsupportedError (no such back end, or a
         newer schema), UnavailableError (no such file), AuthError (permissions), CorruptError (not
