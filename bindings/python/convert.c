@@ -27,6 +27,10 @@ bool text_from(PyObject *value, const char *name, tgs_str *out) {
         PyErr_Format(PyExc_TypeError, "%s must be str, not %s", name, Py_TYPE(value)->tp_name);
         return false;
     }
+    if (PyUnicode_IS_COMPACT_ASCII(value)) {
+        *out = (tgs_str){PyUnicode_DATA(value), (size_t)PyUnicode_GET_LENGTH(value)};
+        return true;
+    }
     Py_ssize_t len;
     out->ptr = PyUnicode_AsUTF8AndSize(value, &len);
     if (out->ptr) {
@@ -40,9 +44,23 @@ bool text_from(PyObject *value, const char *name, tgs_str *out) {
     return false;
 }
 
+static bool is_ascii(tgs_str text) {
+    uint64_t bits = 0, word;
+    size_t i = 0;
+    for (; i + sizeof word <= text.len; i += sizeof word) {
+        memcpy(&word, text.ptr + i, sizeof word);
+        bits |= word;
+    }
+    for (; i < text.len; i++) bits |= (unsigned char)text.ptr[i];
+    return !(bits & 0x8080808080808080u);
+}
+
 PyObject *text_to(tgs_str text) {
     if (!text.ptr) Py_RETURN_NONE;
-    return PyUnicode_DecodeUTF8(text.ptr, (Py_ssize_t)text.len, NULL);
+    if (!is_ascii(text)) return PyUnicode_DecodeUTF8(text.ptr, (Py_ssize_t)text.len, NULL);
+    PyObject *object = PyUnicode_New((Py_ssize_t)text.len, 127); /* a third of what decoding takes */
+    if (object) memcpy(PyUnicode_DATA(object), text.ptr, text.len);
+    return object;
 }
 
 bool texts_from(PyObject *texts, const char *name, struct text_input *out) {
@@ -83,7 +101,9 @@ static bool is_tuple_of(PyObject *value, const char *name, Py_ssize_t size) {
 /* tgstore.Canceller keeps its handle in _handle. */
 static bool canceller_from(PyObject *value, struct handle **held, void **canceller) {
     if (value == Py_None) return true;
-    PyObject *handle = PyObject_GetAttrString(value, "_handle");
+    static PyObject *name;
+    if (!name && !(name = PyUnicode_InternFromString("_handle"))) return false;
+    PyObject *handle = PyObject_GetAttr(value, name);
     if (!handle) {
         PyErr_Format(PyExc_TypeError, "cancel must be a Canceller, not %s", Py_TYPE(value)->tp_name);
         return false;
@@ -93,11 +113,9 @@ static bool canceller_from(PyObject *value, struct handle **held, void **cancell
     return ok;
 }
 
-bool call_from(PyObject *value, tgs_call *storage, const tgs_call **call, struct handle **held) {
+bool limits_from(PyObject *timeout, PyObject *cancel, tgs_call *storage, const tgs_call **call,
+                 struct handle **held) {
     *call = NULL;
-    if (value == Py_None) return true;
-    if (!is_tuple_of(value, "call", 2)) return false;
-    PyObject *timeout = PyTuple_GET_ITEM(value, 0), *cancel = PyTuple_GET_ITEM(value, 1);
     if (timeout == Py_None && cancel == Py_None) return true;
     *storage = (tgs_call){.size = sizeof *storage};
     if (timeout != Py_None &&
@@ -108,6 +126,13 @@ bool call_from(PyObject *value, tgs_call *storage, const tgs_call **call, struct
     storage->cancel = canceller;
     *call = storage;
     return true;
+}
+
+bool call_from(PyObject *value, tgs_call *storage, const tgs_call **call, struct handle **held) {
+    *call = NULL;
+    if (value == Py_None) return true;
+    return is_tuple_of(value, "call", 2) &&
+           limits_from(PyTuple_GET_ITEM(value, 0), PyTuple_GET_ITEM(value, 1), storage, call, held);
 }
 
 static bool int32_from(PyObject *value, const char *name, int32_t *out) {

@@ -12,11 +12,6 @@
 #include "handles.h"
 #include "tgstore.h"
 
-/* Take the classes of the package, once: the UNSET object, a dict from TGS_RECORD_* to record
- * class, a dict from status code to exception class, and the class of tgs_result.  Record and
- * result classes have a slot for each member.  Returns None. */
-PyObject *bind(PyObject *unset, PyObject *records, PyObject *errors, PyObject *result);
-
 /* --- single values; `name` is the argument's, for messages --- */
 
 bool integer_from(PyObject *value, const char *name, int64_t min, int64_t max, int64_t *out);
@@ -30,6 +25,8 @@ PyObject *text_to(tgs_str text); /* None if ptr is NULL */
 struct pins {
     PyObject **objects;
     size_t count, capacity;
+    char *memory; /* `left` bytes of the newest of the objects */
+    size_t left;
     PyObject *first[PINS_INLINE];
 };
 
@@ -60,6 +57,8 @@ void row_input_init(struct row_input *input);
 bool rows_from(PyObject *rows, int32_t record, struct row_input *out);
 /* None, or one row. */
 bool row_from(PyObject *row, int32_t record, struct row_input *out);
+/* One key: `values` are one row, or the n_values members of the key. */
+bool key_from(PyObject *const *values, size_t n_values, int32_t record, struct row_input *out);
 void row_input_clear(struct row_input *input);
 
 /* sizeof the struct of the rows' record, or 0. */
@@ -67,10 +66,14 @@ size_t row_size_of(const tgs_rows *rows);
 /* A record object, or None if the row was not found. */
 PyObject *row_to(int32_t record, const void *row);
 PyObject *rows_to(const tgs_rows *rows, const void *data, size_t stride); /* list of row_to */
+
+/* --- results --- */
+
+/* Take the class of tgs_result. */
+bool results_bind(PyObject *type);
 /* Room for count results if `value` is true, to be freed with PyMem_Free; else *out is NULL. */
 bool results_wanted(PyObject *value, size_t count, tgs_result **out);
 PyObject *results_to(const tgs_result *results, size_t count); /* list */
-PyObject *fields_to(const tgs_field *fields, size_t count, size_t row_size);
 
 /* --- other arguments --- */
 
@@ -90,8 +93,11 @@ struct option_input {
 bool options_from(PyObject *options, struct option_input *out); /* None or a dict of str to str */
 void option_input_clear(struct option_input *input);
 
-/* None, or (timeout_ms or None, a canceller or None): *call is NULL if there is nothing to say.
+/* timeout_ms and a canceller, or None for either: *call is NULL if there is nothing to say.
  * `held` is to be left after the call. */
+bool limits_from(PyObject *timeout, PyObject *cancel, tgs_call *storage, const tgs_call **call,
+                 struct handle **held);
+/* None, or a tuple of the two. */
 bool call_from(PyObject *value, tgs_call *storage, const tgs_call **call, struct handle **held);
 /* None, or (order, kind, state, scope). */
 bool filter_from(PyObject *value, tgs_filter *storage, const tgs_filter **filter);

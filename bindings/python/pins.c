@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pins.h"
 
-static_assert(offsetof(PyBytesObject, ob_sval) % sizeof(void *) == 0, "pins_memory gives out aligned memory");
+#define ALIGNMENT sizeof(void *)
+#define PIECE 480 /* bytes at least: what Python allocates fast, with the head of a bytes object */
+
+static_assert(offsetof(PyBytesObject, ob_sval) % ALIGNMENT == 0, "pins_memory gives out aligned memory");
+static_assert(PIECE % ALIGNMENT == 0, "and all pieces are of use to their end");
 
 static bool grow(struct pins *pins) {
     size_t capacity = pins->capacity ? pins->capacity * 2 : PINS_INLINE;
@@ -32,13 +36,29 @@ static bool add_new(struct pins *pins, PyObject *object) {
     return true;
 }
 
+void pins_init(struct pins *pins) {
+    pins->objects = NULL;
+    pins->count = pins->capacity = pins->left = 0;
+}
+
 bool pins_add(struct pins *pins, PyObject *object) { return add_new(pins, Py_NewRef(object)); }
 
+static bool more_memory(struct pins *pins, size_t size) {
+    PyObject *memory = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    if (!memory || !add_new(pins, memory)) return false;
+    pins->memory = PyBytes_AS_STRING(memory);
+    pins->left = size;
+    return true;
+}
+
 void *pins_memory(struct pins *pins, size_t count, size_t size) {
-    if (count > (size_t)PY_SSIZE_T_MAX / size) return PyErr_NoMemory();
-    PyObject *memory = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(count * size));
-    if (!memory || !add_new(pins, memory)) return NULL;
-    return memset(PyBytes_AS_STRING(memory), 0, count * size);
+    if (count > (size_t)(PY_SSIZE_T_MAX - ALIGNMENT) / size) return PyErr_NoMemory();
+    size_t wanted = (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (pins->left < wanted && !more_memory(pins, wanted < PIECE ? PIECE : wanted)) return NULL;
+    void *memory = pins->memory;
+    pins->memory += wanted;
+    pins->left -= wanted;
+    return memset(memory, 0, wanted);
 }
 
 bool pins_buffer(struct pins *pins, PyObject *object, const char *name, tgs_bytes *out) {
@@ -58,28 +78,32 @@ bool pins_buffer(struct pins *pins, PyObject *object, const char *name, tgs_byte
     return true;
 }
 
+static bool is_list_or_tuple(PyObject *object, const char *name) {
+    if (PyTuple_Check(object) || PyList_Check(object)) return true;
+    PyErr_Format(PyExc_TypeError, "%s must be a list or tuple, not %s", name, Py_TYPE(object)->tp_name);
+    return false;
+}
+
 PyObject *pins_tuple(struct pins *pins, PyObject *object, const char *name) {
-    PyObject *tuple = NULL;
-    if (PyTuple_Check(object))
-        tuple = Py_NewRef(object);
-    else if (PyList_Check(object))
-        tuple = PyList_AsTuple(object); /* other threads may change the list */
-    else
-        PyErr_Format(PyExc_TypeError, "%s must be a list or tuple, not %s", name, Py_TYPE(object)->tp_name);
+    if (!is_list_or_tuple(object, name)) return NULL;
+    /* other threads may change the list */
+    PyObject *tuple = PyTuple_Check(object) ? Py_NewRef(object) : PyList_AsTuple(object);
     return tuple && add_new(pins, tuple) ? tuple : NULL;
 }
 
 bool pins_texts(struct pins *pins, PyObject *object, const char *name, tgs_str **texts, size_t *count) {
     *texts = NULL;
     *count = 0;
-    PyObject *tuple = pins_tuple(pins, object, name);
-    if (!tuple) return false;
-    size_t size = (size_t)PyTuple_GET_SIZE(tuple);
+    if (!is_list_or_tuple(object, name)) return false;
+    size_t size = (size_t)PySequence_Fast_GET_SIZE(object);
     if (size == 0) return true;
     *texts = pins_memory(pins, size, sizeof **texts);
     if (!*texts) return false;
-    for (; *count < size; ++*count)
-        if (!text_from(PyTuple_GET_ITEM(tuple, *count), name, &(*texts)[*count])) return false;
+    for (; *count < size; ++*count) {
+        PyObject *text =
+            PySequence_Fast_GET_ITEM(object, *count); /* nothing here runs code that changes it */
+        if (!text_from(text, name, &(*texts)[*count]) || !pins_add(pins, text)) return false;
+    }
     return true;
 }
 

@@ -5,6 +5,8 @@
 
 #include "convert.h"
 
+/* For pins that are not zeroed. */
+void pins_init(struct pins *pins);
 bool pins_add(struct pins *pins, PyObject *object);
 /* Zeroed memory for count > 0 elements that lives as long as the pins. */
 void *pins_memory(struct pins *pins, size_t count, size_t size);

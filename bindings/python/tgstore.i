@@ -5,15 +5,17 @@
 %module lowlevel
 
 %{
+#include "classes.h"
 #include "convert.h"
 #include "errors.h"
 #include "handles.h"
+#include "lookup.h"
 %}
 
 %include <stdint.i>
 
 %init %{
-    if (!handles_init(m)) return NULL;
+    if (!handles_init(m) || PyModule_AddFunctions(m, lookup_functions) < 0) return NULL;
 %}
 
 /* The functions marked [io] release the interpreter lock; no other does.  tgs_store_close, which is

@@ -210,6 +210,11 @@ def everything(store: tgstore.Store) -> None:
     session.put([tgstore.Kv("s", "k", value=bytearray(b"v")), tgstore.Dedup("d")])
     session.get([tgstore.Peer("user", 1), tgstore.Kv("s", "k"), tgstore.Kv("s", "no")])
     assert session.peer(username="n1") and not session.peer(phone="1")
+    assert session.peer("user", 1) and session.data() and session.update_state() is None
+    tgstore.Peer(**{"kind": "user", "id": 1, "first_name": "x"}).phone = "1"  # type: ignore[arg-type]
+    for wrong in ({}, {"kind": 1}, {"kind": 1, "id": 1, "x": 1}):
+        with pytest.raises(TypeError):
+            tgstore.Peer(**wrong)  # type: ignore[arg-type]
     list(session.list(tgstore.Peer, limit=7, kind="user"))
     session.enqueue(tgstore.QueueItem("id", payload=b"p"))
     session.fail(session.claim("me"), error="e", delay_ms=0)

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,6 +92,56 @@ def test_a_row_that_is_not_there_is_invalid(session: tgstore.Session) -> None:
     assert _lowlevel.tgs_rows_row(rows, 0) is None
     with pytest.raises(tgstore.InvalidError):
         _lowlevel.tgs_rows_row(rows, 1)
+
+
+def test_one_row_by_a_record_or_by_its_key(session: tgstore.Session) -> None:
+    rows = [tgstore.Peer("user", 1, phone="5"), tgstore.Kv("s", "k"), tgstore.Conversation(1, 2, 3, "b", "n")]
+    session.put([*rows, tgstore.SessionData(dc=2)])
+    keys = {tgstore.Peer: ("user", 1), tgstore.Kv: ("s", "k"), tgstore.Conversation: (1, 2, 3, "b", "n")}
+    for row in rows:
+        record, key = row.record, keys[type(row)]
+        found = _lowlevel.get_one(session._handle, None, None, record, row)
+        assert found is not None and found == _lowlevel.get_one(session._handle, None, None, record, *key)
+        assert _lowlevel.get_one(session._handle, None, None, record, *key[:-1], key[-1] * 2) is None
+        for wrong in ((), key[1:], (*key, 5), (*key[1:], None), (*key[1:], tgstore.UNSET), (object(),)):
+            with pytest.raises(TypeError, match=type(row).__name__):
+                _lowlevel.get_one(session._handle, None, None, record, *wrong)
+    assert _lowlevel.get_one(session._handle, None, None, tgstore.SessionData.record).dc == 2
+
+
+def test_one_row_is_found_with_limits(session: tgstore.Session) -> None:
+    canceller = tgstore.Canceller()
+    session.put(tgstore.Peer("user", 1, phone="5", usernames=["Name"]))
+    look_ups: list[Callable[..., Any]] = [
+        lambda *limits: _lowlevel.get_one(session._handle, *limits, tgstore.Peer.record, "user", 1),
+        lambda *limits: _lowlevel.peer_by_username(session._handle, *limits, "@name", 0),
+        lambda *limits: _lowlevel.peer_by_phone(session._handle, *limits, "+5", 10**9),
+    ]
+    for look_up in look_ups:
+        assert look_up(1000, canceller).id == look_up(-1, None).id == 1
+        for wrong in (("1", None), (None, 5), (None,), (None, None, None)):
+            with pytest.raises(TypeError):
+                look_up(*wrong)
+    canceller.cancel()
+    for look_up in look_ups:
+        with pytest.raises(tgstore.CancelledError):
+            look_up(None, canceller)
+    session.close()
+    for look_up in look_ups:
+        with pytest.raises(tgstore.InvalidError, match="the session is closed"):
+            look_up(None, None)
+
+
+def test_the_record_of_rows() -> None:
+    class Friend(tgstore.Peer):
+        pass
+
+    peers = [tgstore.Peer("user", 1), Friend("user", 2), tgstore.Peer("user", 3)]
+    assert _lowlevel.record_of(peers) == _lowlevel.record_of(tuple(peers[1:])) == tgstore.Peer.record
+    assert _lowlevel.record_of([]) == _lowlevel.record_of([*peers, tgstore.Kv("a", "b"), *peers]) == 0
+    for wrong in ([5], [*peers, None], tgstore.Peer("user", 1), iter(peers), [tgstore.Peer]):
+        with pytest.raises(TypeError, match="rows must be"):
+            _lowlevel.record_of(wrong)  # type: ignore[arg-type]
 
 
 FREE_FUNCTIONS = [name for name in dir(_lowlevel) if name.endswith("_free") or name == "tgs_store_close"]

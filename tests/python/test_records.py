@@ -249,6 +249,54 @@ def test_subclasses_are_records(session: tgstore.Session) -> None:
     assert type(found) is tgstore.Peer and found.phone == "7"
 
 
+def test_subclasses_are_called_as_python_calls_them(session: tgstore.Session) -> None:
+    class Bot(tgstore.Peer):
+        def __init__(self, id: int) -> None:
+            super().__init__("user", id, subtype="bot")
+
+    class Named(tgstore.Peer):
+        pass
+
+    session.put([Bot(1), Named("user", 2, first_name="x")])
+    bot, named = session.get([tgstore.Peer("user", 1), tgstore.Peer("user", 2)])
+    assert bot is not None and bot.subtype == "bot"
+    assert named is not None and named.first_name == "x"
+    with pytest.raises(TypeError):
+        Bot("user", 1)  # type: ignore[call-arg, arg-type]
+
+
+def called(call: Callable[[], object]) -> object:
+    """What came of it, or the error."""
+    try:
+        return call()
+    except TypeError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("cls", [*_records.CLASSES.values(), tgstore.Peer], ids=lambda cls: cls.__name__)
+def test_calling_a_class_is_its_init(cls: Any) -> None:
+    """The classes are called in C; type.__call__ goes by __init__."""
+    names = [field.name for field in dataclasses.fields(cls)]
+    some = (names, names[::-1], names[3:], names[:1])
+    every = [{name: f"value of {name}" for name in these} for these in some]
+    arguments: list[tuple[tuple[str, ...], dict[str, str]]] = [((), options) for options in every]
+    arguments += [(tuple("abcdefghijklmnopqrstuvwxyz"[:count]), {}) for count in range(8)]
+    arguments += [(("a",), options) for options in every]
+    arguments += [(("a", "b"), {"flags": "5"}), ((), {"nothing": "x"}), (("a", "b"), {"nothing": "x"})]
+    for positional, named in arguments:
+        made = called(lambda: cls(*positional, **named))
+        expected = called(lambda: type.__call__(cls, *positional, **named))
+        assert type(made) is type(expected), (positional, named)
+        assert made == expected, (positional, named)
+
+
+def test_names_of_arguments_may_be_any_equal_texts() -> None:
+    name = "".join(["first", "_name"])  # another object than the name in the class
+    assert tgstore.Peer("user", 1, **{name: "x"}).first_name == "x"  # type: ignore[arg-type]
+    assert tgstore.Peer(**{"kind": "user", "id": 1}) == tgstore.Peer("user", 1)  # type: ignore[arg-type]
+    assert dataclasses.replace(tgstore.Peer("user", 1), id=2) == tgstore.Peer("user", 2)
+
+
 def test_secrets_are_masked() -> None:
     for row in FULL:
         shown = repr(row)

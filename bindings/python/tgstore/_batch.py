@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import groupby
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from . import _lowlevel
-from ._call import Canceller, Rows, as_rows, dedup_rows, records_of, settle_rows
+from ._call import Canceller, Rows, as_rows, dedup_rows, runs_of, settle_rows
 from ._records import QueueItem, Record, Result
 
 if TYPE_CHECKING:
@@ -35,12 +34,12 @@ class BatchRows:
 
     def put(self, rows: Rows[Record]) -> None:
         """Add rows to merge: one record or many, in any mix.  As Session.put; does not block."""
-        for record, group in _runs(rows):
+        for record, group in runs_of(as_rows(rows)):
             _lowlevel.tgs_batch_put(self._handle, record, group)
 
     def delete(self, keys: Rows[Record]) -> None:
         """Add rows to delete by key.  As Session.delete; does not block."""
-        for record, group in _runs(keys):
+        for record, group in runs_of(as_rows(keys)):
             _lowlevel.tgs_batch_delete(self._handle, record, group)
 
     def add_dedup(self, keys: str | Iterable[str], ttl_ms: int | None = None, require: bool = False) -> None:
@@ -115,10 +114,3 @@ class Batch(BatchRows):
             FencedError, TooLargeError.
         """
         return self._commit(timeout_ms, cancel)
-
-
-def _runs(rows: Rows[Record]) -> list[tuple[int, list[Record]]]:
-    """Neighbours of the same kind together, since the order of a batch counts."""
-    rows = as_rows(rows)
-    records_of(rows)
-    return [(record, list(group)) for record, group in groupby(rows, lambda row: row.record)]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, TypeVar, Union
 
 from . import _lowlevel
@@ -68,16 +69,17 @@ def each_row(rows: Rows[R]) -> Iterator[R]:
 
 def as_rows(rows: Rows[R]) -> Sequence[R]:
     """The same all at once."""
-    return rows if isinstance(rows, (list, tuple)) else list(each_row(rows))
+    if isinstance(rows, (list, tuple)):
+        return rows
+    return (rows,) if isinstance(rows, Record) else list(each_row(rows))
 
 
-def records_of(rows: Sequence[Record]) -> set[int]:
-    """The kinds of record among `rows`."""
-    try:
-        return {cls.record for cls in {type(row) for row in rows}}
-    except AttributeError:
-        wrong = next(type(row) for row in rows if not hasattr(type(row), "record"))
-        raise TypeError(f"rows must be records, not {wrong.__name__}") from None
+def runs_of(rows: Sequence[R]) -> Iterable[tuple[int, Sequence[R]]]:
+    """Neighbours of the same kind of record together, since the order of writes counts."""
+    record = _lowlevel.record_of(rows)
+    if record:
+        return [(record, rows)]
+    return [(record, list(group)) for record, group in groupby(rows, lambda row: row.record)]
 
 
 def choice(record: int, name: str, value: str | int | None) -> int:

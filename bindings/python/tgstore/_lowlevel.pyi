@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final, final
 
 from ._call import Canceller
-from ._records import QueueItem, Record, Result
+from ._records import Peer, QueueItem, Record, Result
 
 _Call = tuple[int | None, Canceller | None]
 _Filter = tuple[int, int, int, str | None]  # order, kind, state, scope
@@ -19,9 +19,25 @@ _Fields = tuple[list[_Field], int]  # and sizeof the row
 @final
 class Handle: ...
 
+# Of each record: its class, and what that takes: names, how many by position, the last ones' defaults.
+_Class = tuple[type[Record], tuple[str, ...], int, tuple[Any, ...]]
+
 def bind(
-    unset: object, records: dict[int, type[Record]], errors: dict[int, type[Any]], result: type[Result]
+    unset: object, records: dict[int, _Class], errors: dict[int, type[Any]], result: type[Result]
 ) -> None: ...
+
+# --- what is not in the header: one row without handles in between, and the record that rows are of
+
+def get_one(
+    session: Handle, timeout_ms: int | None, cancel: Canceller | None, record: int, /, *key: Any
+) -> Any: ...  # the key: a record, or the members of its key
+def peer_by_username(
+    session: Handle, timeout_ms: int | None, cancel: Canceller | None, username: str, max_age_ms: int, /
+) -> Peer | None: ...
+def peer_by_phone(
+    session: Handle, timeout_ms: int | None, cancel: Canceller | None, phone: str, max_age_ms: int, /
+) -> Peer | None: ...
+def record_of(rows: Sequence[Record], /) -> int: ...  # 0: they are of several, or none
 
 # --- library and records
 

@@ -344,6 +344,16 @@ def _describe(record: int) -> None:
             CHOICES[record, name] = choices
 
 
+def _parameters(cls: type[Any]) -> tuple[type[Record], tuple[str, ...], int, tuple[Any, ...]]:
+    """What calling a class takes: names, how many of them by position, and the defaults of the last."""
+    fields = dataclasses.fields(cls)
+    defaults = tuple(field.default for field in fields if field.default is not dataclasses.MISSING)
+    positional = sum(not field.kw_only for field in fields)
+    return cls, tuple(field.name for field in fields), positional, defaults
+
+
 for _record in CLASSES:
     _describe(_record)
-_lowlevel.bind(UNSET, CLASSES, _errors.BY_CODE, Result)
+_lowlevel.bind(
+    UNSET, {record: _parameters(cls) for record, cls in CLASSES.items()}, _errors.BY_CODE, Result
+)

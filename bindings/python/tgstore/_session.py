@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable, Iterator
-from itertools import groupby, islice
+from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
@@ -20,7 +20,7 @@ from ._call import (
     choice,
     dedup_rows,
     each_row,
-    records_of,
+    runs_of,
     settle_rows,
 )
 from ._errors import Error, invalid
@@ -44,6 +44,7 @@ Order = Literal["key", "expires"]
 
 _ORDERS = {"key": _lowlevel.TGS_ORDER_KEY, "expires": _lowlevel.TGS_ORDER_EXPIRES}
 _CHUNK = _lowlevel.TGS_MAX_ROWS
+_SESSION, _PEER, _UPDATE_STATE = SessionData.record, Peer.record, UpdateState.record
 
 
 class Page(list[T], Generic[T]):
@@ -126,9 +127,9 @@ class Session:
             a purge going on), TooLargeError.
         """
         rows = as_rows(rows)
-        records = records_of(rows)
-        if len(records) == 1:
-            return _lowlevel.tgs_put(self._handle, records.pop(), rows, True, (timeout_ms, cancel))
+        record = _lowlevel.record_of(rows)
+        if record:
+            return _lowlevel.tgs_put(self._handle, record, rows, True, (timeout_ms, cancel))
         batch = self.batch()
         batch.put(rows)
         return batch.commit(timeout_ms=timeout_ms, cancel=cancel)
@@ -143,12 +144,12 @@ class Session:
         Returns: a record or None for each key, in order.
         """
         keys = as_rows(keys)
-        records = records_of(keys)
-        if len(records) == 1:
-            rows = _lowlevel.tgs_get(self._handle, records.pop(), keys, (timeout_ms, cancel))
+        record = _lowlevel.record_of(keys)
+        if record:
+            rows = _lowlevel.tgs_get(self._handle, record, keys, (timeout_ms, cancel))
             return _lowlevel.tgs_rows_data(rows)
         found: builtins.list[R | None] = [None] * len(keys)
-        for record in records:
+        for record in {key.record for key in keys}:
             places = [i for i, key in enumerate(keys) if key.record == record]
             wanted = [keys[i] for i in places]
             rows = _lowlevel.tgs_get(self._handle, record, wanted, (timeout_ms, cancel))
@@ -158,8 +159,8 @@ class Session:
 
     def get_one(self, key: R, *, timeout_ms: int | None = None, cancel: Canceller | None = None) -> R | None:
         """Look up one row by key; None if there is none.  Blocks."""
-        rows = _lowlevel.tgs_get(self._handle, key.record, (key,), (timeout_ms, cancel))
-        return _lowlevel.tgs_rows_row(rows, 0)  # type: ignore[no-any-return]
+        row: R | None = _lowlevel.get_one(self._handle, timeout_ms, cancel, key.record, key)
+        return row
 
     def delete(
         self, keys: Rows[Record], *, timeout_ms: int | None = None, cancel: Canceller | None = None
@@ -172,9 +173,9 @@ class Session:
         Raises: ConflictError (a row with REQUIRE).
         """
         keys = as_rows(keys)
-        records = records_of(keys)
-        if len(records) == 1:
-            return _lowlevel.tgs_delete(self._handle, records.pop(), keys, True, (timeout_ms, cancel))
+        record = _lowlevel.record_of(keys)
+        if record:
+            return _lowlevel.tgs_delete(self._handle, record, keys, True, (timeout_ms, cancel))
         batch = self.batch()
         batch.delete(keys)
         return batch.commit(timeout_ms=timeout_ms, cancel=cancel)
@@ -193,12 +194,9 @@ class Session:
         iterator = each_row(rows)
         done = 0
         while chunk := builtins.list(islice(iterator, _CHUNK)):
-            records_of(chunk)
-            for record, group in groupby(chunk, lambda row: row.record):
+            for record, group in runs_of(chunk):
                 try:
-                    done += _lowlevel.tgs_load(
-                        self._handle, record, builtins.list(group), (timeout_ms, cancel)
-                    )
+                    done += _lowlevel.tgs_load(self._handle, record, group, (timeout_ms, cancel))
                 except Error as error:
                     if error.index >= 0:
                         error.index += done
@@ -289,7 +287,8 @@ class Session:
 
     def data(self, *, timeout_ms: int | None = None, cancel: Canceller | None = None) -> SessionData | None:
         """The session's own record.  Blocks."""
-        return self.get_one(SessionData(), timeout_ms=timeout_ms, cancel=cancel)
+        data: SessionData | None = _lowlevel.get_one(self._handle, timeout_ms, cancel, _SESSION)
+        return data
 
     def put_data(
         self, data: SessionData, *, timeout_ms: int | None = None, cancel: Canceller | None = None
@@ -304,7 +303,10 @@ class Session:
         self, channel_id: int = 0, *, timeout_ms: int | None = None, cancel: Canceller | None = None
     ) -> UpdateState | None:
         """Where the account (0) or a channel stands in the update stream.  Blocks."""
-        return self.get_one(UpdateState(channel_id), timeout_ms=timeout_ms, cancel=cancel)
+        state: UpdateState | None = _lowlevel.get_one(
+            self._handle, timeout_ms, cancel, _UPDATE_STATE, channel_id
+        )
+        return state
 
     # --- peers
 
@@ -371,15 +373,16 @@ class Session:
             max_age_ms: > 0: the name or number counts only if a put carried it within that time.
         Returns: the peer, or None.
         """
-        given = [(kind is not None or id is not None), username is not None, phone is not None]
-        if sum(given) != 1 or (kind is None) != (id is None):
-            raise TypeError("give kind and id, or username, or phone")
-        if username is not None:
-            return self.peers_by_username([username], max_age_ms, timeout_ms=timeout_ms, cancel=cancel)[0]
-        if phone is not None:
-            return self.peers_by_phone([phone], max_age_ms, timeout_ms=timeout_ms, cancel=cancel)[0]
-        assert kind is not None and id is not None
-        return self.get_one(Peer(kind, id), timeout_ms=timeout_ms, cancel=cancel)
+        if username is None and phone is None:
+            if kind is not None and id is not None:
+                peer: Peer | None = _lowlevel.get_one(self._handle, timeout_ms, cancel, _PEER, kind, id)
+                return peer
+        elif kind is None and id is None:
+            if username is not None and phone is None:
+                return _lowlevel.peer_by_username(self._handle, timeout_ms, cancel, username, max_age_ms)
+            if phone is not None and username is None:
+                return _lowlevel.peer_by_phone(self._handle, timeout_ms, cancel, phone, max_age_ms)
+        raise TypeError("give kind and id, or username, or phone")
 
     def peers_by_username(
         self,
