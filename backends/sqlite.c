@@ -104,7 +104,8 @@ static struct store *store_make(const struct options *options) {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* as deadlines are */
-    pthread_cond_init(&store->freed, &attributes);
+    pthread_cond_init(&store->writer_freed, &attributes);
+    pthread_cond_init(&store->reader_freed, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&store->lock, NULL);
     return store;
@@ -112,7 +113,8 @@ static struct store *store_make(const struct options *options) {
 
 static void store_free(struct store *store) {
     pthread_mutex_destroy(&store->lock);
-    pthread_cond_destroy(&store->freed);
+    pthread_cond_destroy(&store->writer_freed);
+    pthread_cond_destroy(&store->reader_freed);
     sqlite_host->release(store->path);
     sqlite_host->release(store->uri);
     sqlite_host->release(store->immutable_uri);

@@ -112,6 +112,12 @@ struct known_session {
     char name[TGS_MAX_SESSION_NAME_BYTES];
 };
 
+/* The last peer that a prune has looked at: its next step goes on from there. */
+struct prune_place {
+    int64_t age_ms; /* what is pruned; 0: nothing, so begin anew */
+    int64_t session_id, kind, id;
+};
+
 /* One connection, used by one thread at a time. */
 struct connection {
     sqlite3 *db;
@@ -123,6 +129,7 @@ struct connection {
     bool immutable;        /* opened as a file that never changes */
     bool expect_new_peers; /* the last peer put was a new one */
     struct known_session known;
+    struct prune_place pruned;
     struct statement statements[QUERY_COUNT];
     struct buffer names;     /* tgs_str of the usernames read last */
     struct buffer joined;    /* the usernames written last */
@@ -141,7 +148,7 @@ struct store {
     size_t max_readers;
 
     pthread_mutex_t lock;
-    pthread_cond_t freed; /* a connection came back */
+    pthread_cond_t writer_freed, reader_freed;
     bool writer_busy;
     size_t n_readers, n_idle;
     struct connection *writer;

@@ -301,11 +301,11 @@ tgs_status connection_set_synchronous(struct connection *connection, enum synchr
 /* --- the pool ------------------------------------------------------------------------------------------ */
 
 /* Sleep until a connection comes back, but not past the deadline nor too long for the canceller. */
-static void pool_wait(struct store *store, const tgs_backend_call *call) {
+static void pool_wait(struct store *store, pthread_cond_t *freed, const tgs_backend_call *call) {
     int64_t until = sqlite_host->monotonic_ns() + POOL_POLL_NS;
     if (until > call->deadline_ns) until = call->deadline_ns;
     struct timespec time = {(time_t)(until / 1000000000), (long)(until % 1000000000)};
-    pthread_cond_timedwait(&store->freed, &store->lock, &time);
+    pthread_cond_timedwait(freed, &store->lock, &time);
 }
 
 static tgs_status pool_fail(const struct store *store, tgs_status status, tgs_error *err) {
@@ -335,7 +335,8 @@ tgs_status pool_take_writer(struct store *store, const tgs_backend_call *call, s
                             tgs_error *err) {
     tgs_status status = TGS_OK;
     pthread_mutex_lock(&store->lock);
-    while (store->writer_busy && (status = sqlite_host->check(call)) == TGS_OK) pool_wait(store, call);
+    while (store->writer_busy && (status = sqlite_host->check(call)) == TGS_OK)
+        pool_wait(store, &store->writer_freed, call);
     if (status == TGS_OK) store->writer_busy = true;
     pthread_mutex_unlock(&store->lock);
     if (status != TGS_OK) return pool_fail(store, status, err);
@@ -349,7 +350,7 @@ tgs_status pool_take_reader(struct store *store, const tgs_backend_call *call, s
     pthread_mutex_lock(&store->lock);
     while (!store->n_idle && store->n_readers == store->max_readers &&
            (status = sqlite_host->check(call)) == TGS_OK)
-        pool_wait(store, call);
+        pool_wait(store, &store->reader_freed, call);
     struct connection *reader = status == TGS_OK && store->n_idle ? store->idle[--store->n_idle] : NULL;
     if (status == TGS_OK && !reader) store->n_readers++;
     pthread_mutex_unlock(&store->lock);
@@ -358,7 +359,7 @@ tgs_status pool_take_reader(struct store *store, const tgs_backend_call *call, s
     if (status == TGS_OK) return begin_call(reader, call, out, err);
     pthread_mutex_lock(&store->lock);
     store->n_readers--;
-    pthread_cond_broadcast(&store->freed);
+    pthread_cond_signal(&store->reader_freed);
     pthread_mutex_unlock(&store->lock);
     return status;
 }
@@ -374,7 +375,7 @@ void pool_give_back(struct connection *connection) {
         store->idle[store->n_idle++] = connection;
     else
         store->n_readers--;
-    pthread_cond_broadcast(&store->freed);
+    pthread_cond_signal(connection == store->writer ? &store->writer_freed : &store->reader_freed);
     pthread_mutex_unlock(&store->lock);
     if (!keep) connection_close(connection);
 }

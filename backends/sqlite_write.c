@@ -105,10 +105,12 @@ static void remember_session(const struct task *task) {
 static tgs_status end(struct task *task, tgs_status status) {
     if (status == TGS_OK) status = store_counter(task);
     if (status == TGS_OK) status = commit(task);
-    if (status == TGS_OK)
+    if (status == TGS_OK) {
         remember_session(task);
-    else
+    } else {
         task_roll_back(task);
+        task->connection->pruned.age_ms = 0;
+    }
     return status;
 }
 
@@ -472,34 +474,56 @@ static tgs_status purge(struct task *task, const tgs_op *op) {
     return status;
 }
 
-/* Peers not seen for too long, of all sessions. */
-static tgs_status prune_peers(struct task *task, int64_t age_ms, int64_t *left, int64_t *removed) {
-    struct statement *aged;
-    union any_row peer;
-    bool row = true;
-    tgs_status status = task_bind(task, QUERY_AGED_PEERS, TGS_RECORD_PEER, NULL, 0, &aged);
-    if (status == TGS_OK) status = task_bind_number(task, aged, ":seen_since", task->now - age_ms);
-    if (status == TGS_OK) status = task_bind_number(task, aged, ":limit", *left);
-    while (status == TGS_OK && (status = task_step(task, aged, &row)) == TGS_OK && row) {
-        task->session_id = sqlite3_column_int64(aged->handle, 0);
-        status = task_decode(task, aged, &peer);
-        if (status == TGS_OK) status = peer_drop_names(task, &peer.peer);
-        if (status == TGS_OK) status = task_run(task, QUERY_DELETE_PEER, TGS_RECORD_PEER, &peer, 0);
+#define PRUNE_LOOKS 20000 /* rows a step looks at, so that other writers get in between */
+
+static tgs_status find_peers_after(struct task *task, const struct prune_place *place,
+                                   struct statement **statement) {
+    tgs_status status = task_bind(task, QUERY_PEERS_AFTER, TGS_RECORD_PEER, NULL, 0, statement);
+    if (status == TGS_OK) status = task_bind_number(task, *statement, ":after_session_id", place->session_id);
+    if (status == TGS_OK) status = task_bind_number(task, *statement, ":after_kind", place->kind);
+    return status == TGS_OK ? task_bind_number(task, *statement, ":after_id", place->id) : status;
+}
+
+static tgs_status prune_peer(struct task *task, const tgs_peer *peer) {
+    tgs_status status = peer_drop_names(task, peer);
+    return status == TGS_OK ? task_run(task, QUERY_DELETE_PEER, TGS_RECORD_PEER, peer, 0) : status;
+}
+
+/* Peers not seen for too long, of all sessions; `ended`: all have been looked at. */
+static tgs_status prune_peers(struct task *task, int64_t age_ms, int64_t *left, int64_t *removed,
+                              bool *ended) {
+    struct prune_place *place = &task->connection->pruned;
+    struct statement *peers;
+    union any_row row;
+    bool found = true;
+    if (place->age_ms != age_ms) *place = (struct prune_place){age_ms, INT64_MIN, 0, 0};
+    tgs_status status = find_peers_after(task, place, &peers);
+    for (int looks = 0; status == TGS_OK && *left > 0 && looks < PRUNE_LOOKS; looks++) {
+        status = task_step(task, peers, &found);
+        if (status != TGS_OK || !found) break;
+        task->session_id = sqlite3_column_int64(peers->handle, 0);
+        status = task_decode(task, peers, &row);
+        *place = (struct prune_place){age_ms, task->session_id, row.peer.kind, row.peer.id};
+        if (status != TGS_OK || row.peer.seen_at >= task->now - age_ms) continue;
+        status = prune_peer(task, &row.peer);
         (*left)--;
         (*removed)++;
     }
-    if (status != TGS_OK && aged->handle) statement_reset(aged);
+    if (found && peers->handle) statement_reset(peers);
+    if (!found) place->age_ms = 0;
+    *ended = !found;
     return status;
 }
 
 static tgs_status prune(struct task *task, const tgs_op *op) {
     int64_t left = (int64_t)op->limit, removed = 0;
+    bool ended = true;
     tgs_status status = TGS_OK;
     for (int32_t record = TGS_RECORD_SESSION; status == TGS_OK && record <= TGS_RECORD_KV; record++)
         status = delete_some(task, sqlite_record_queries[record].prune, &left, &removed);
     if (status == TGS_OK && op->ttl_ms > 0 && left > 0)
-        status = prune_peers(task, op->ttl_ms, &left, &removed);
-    if (status == TGS_OK) sqlite_host->result(task->sink, op->index, left > 0, 0, removed);
+        status = prune_peers(task, op->ttl_ms, &left, &removed, &ended);
+    if (status == TGS_OK) sqlite_host->result(task->sink, op->index, left > 0 && ended, 0, removed);
     return status;
 }
 

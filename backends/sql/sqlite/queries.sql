@@ -180,9 +180,11 @@ DELETE FROM peer WHERE session_id = :session_id AND kind = :kind AND id = :id;
 DELETE FROM peer WHERE session_id = :session_id AND (kind, id) IN
     (SELECT kind, id FROM peer WHERE session_id = :session_id LIMIT :limit);
 
--- name: AgedPeers :many
--- Peers of all sessions that were not seen since then.
-SELECT session_id, kind, id, usernames, phone FROM peer WHERE ifnull(seen_at, 0) < :seen_since LIMIT :limit;
+-- name: PeersAfter :many
+-- Of all sessions, for prune.
+SELECT session_id, kind, id, usernames, phone, seen_at FROM peer
+WHERE (session_id, kind, id) > (:after_session_id, :after_kind, :after_id)
+ORDER BY session_id, kind, id;
 
 -- name: AddUsername :execrows
 INSERT OR IGNORE INTO username (session_id, name, kind, id) VALUES (:session_id, :name, :kind, :id);
@@ -341,11 +343,12 @@ SELECT sequence FROM
          ORDER BY due, sequence LIMIT :limit))
 ORDER BY due, sequence LIMIT :limit;
 
--- name: ClaimableQueueItemsOfLane :many
-SELECT sequence FROM queue_item INDEXED BY queue_item_lane
-WHERE session_id = :session_id AND lane = :lane AND state < 2 AND head = 1
-  AND iif(state = 0, due, lease_expires) <= :now
-ORDER BY due, sequence LIMIT :limit;
+-- name: ClaimableQueueItemsOfLane :one
+-- Only the first unfinished item of a lane can be.
+SELECT sequence FROM queue_item
+WHERE sequence = (SELECT min(sequence) FROM queue_item INDEXED BY queue_item_lane
+                  WHERE session_id = :session_id AND lane = :lane AND state < 2)
+  AND head = 1 AND iif(state = 0, due, lease_expires) <= :now AND :limit > 0;
 
 -- name: ClaimQueueItem :one
 UPDATE queue_item SET state = 1, attempts = attempts + 1, token = :token, lease_owner = :lease_owner,
@@ -355,10 +358,11 @@ RETURNING id, state, lane, payload, last_error, lease_owner, attempts, max_attem
           sequence, lease_expires, token, expires;
 
 -- name: LowerLaneHead :exec
--- Who is no longer the first of its lane waits.
+-- Who was the first of its lane until another came before it is the second now, and waits.
 UPDATE queue_item SET head = 0
-WHERE session_id = :session_id AND lane = :lane AND state < 2 AND head = 1
-  AND sequence > (SELECT min(sequence) FROM queue_item WHERE session_id = :session_id AND lane = :lane AND state < 2);
+WHERE sequence = (SELECT sequence FROM queue_item INDEXED BY queue_item_lane
+                  WHERE session_id = :session_id AND lane = :lane AND state < 2
+                  ORDER BY sequence LIMIT 1 OFFSET 1);
 
 -- name: RaiseLaneHead :exec
 UPDATE queue_item SET head = 1
