@@ -8,7 +8,7 @@
 #include "sqlite.h"
 
 #define PROGRESS_STEPS 2000   /* instructions of SQLite's machine between two looks at the deadline */
-#define CACHE_KIB 32768       /* of each connection, taken as needed */
+#define CACHE_KIB 65536       /* of each connection, taken as needed */
 #define WAL_LIMIT (64 << 20)  /* a -wal that grew larger is cut when it starts anew */
 #define POOL_POLL_NS 10000000 /* so often waiting threads look at their canceller */
 #define LONGEST_WAIT_US 5000  /* between two tries for a lock of another process */
