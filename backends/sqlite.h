@@ -54,11 +54,18 @@ union any_row {
 struct layout {
     const tgs_field *fields;
     size_t n_fields, row_size;
-    uint64_t bits;            /* of all fields */
+    uint64_t bits;                        /* of all fields */
+    const tgs_field *by_bit[MAX_COLUMNS]; /* the field of bit 1 << i */
+    const tgs_field *texts[MAX_COLUMNS];  /* texts, blobs and lists of texts */
+    size_t n_texts;
     const tgs_field *expires; /* nullable */
     const tgs_field *ttl;     /* nullable */
 };
 extern struct layout sqlite_layouts[RECORDS];
+/* The field of the lowest bit of `bits`, which is not 0. */
+static inline const tgs_field *field_first(const struct layout *layout, uint64_t bits) {
+    return layout->by_bit[__builtin_ctzll(bits)];
+}
 /* Once, when sqlite_host is set. */
 void layouts_init(void);
 
@@ -66,7 +73,8 @@ static inline const void *member_in(const void *row, const tgs_field *field) {
     return (const char *)row + field->offset;
 }
 static inline void *member_of(void *row, const tgs_field *field) { return (char *)row + field->offset; }
-/* Copy a member and note that it has a value, unless it is a text or blob without one. */
+void member_copy(void *row, const tgs_field *field, const void *from);
+/* The same, and note that it has a value, unless it is a text or blob without one. */
 void member_take(void *row, const tgs_field *field, const void *from);
 bool member_same(const tgs_field *field, const void *a, const void *b);
 void member_set_time(void *row, const tgs_field *field, int64_t time);

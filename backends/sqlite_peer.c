@@ -178,10 +178,8 @@ tgs_status peer_drop_names(struct task *task, const tgs_peer *stored) {
 static bool changes_nothing_else(const tgs_op *op, const tgs_peer *stored, const tgs_peer *row) {
     const struct layout *layout = &sqlite_layouts[TGS_RECORD_PEER];
     if (stored->fields != row->fields) return false;
-    for (size_t i = 0; i < layout->n_fields; i++) {
-        const tgs_field *field = &layout->fields[i];
-        if ((field->bit & row->fields & ~op->stamp) && !member_same(field, stored, row)) return false;
-    }
+    for (uint64_t bits = op->set & row->fields; bits; bits &= bits - 1)
+        if (!member_same(field_first(layout, bits), stored, row)) return false;
     return true;
 }
 

@@ -11,12 +11,18 @@ static const tgs_field *find_field(const struct layout *layout, const char *name
     return NULL;
 }
 
+static void learn_field(struct layout *layout, const tgs_field *field) {
+    layout->bits |= field->bit;
+    if (field->bit) layout->by_bit[__builtin_ctzll(field->bit)] = field;
+    if (field->type >= TGS_TYPE_TEXT) layout->texts[layout->n_texts++] = field;
+}
+
 void layouts_init(void) {
     for (int32_t record = TGS_RECORD_SESSION; record < RECORDS; record++) {
         struct layout *layout = &sqlite_layouts[record];
+        *layout = (struct layout){0};
         layout->fields = sqlite_host->fields(record, &layout->n_fields, &layout->row_size);
-        layout->bits = 0;
-        for (size_t i = 0; i < layout->n_fields; i++) layout->bits |= layout->fields[i].bit;
+        for (size_t i = 0; i < layout->n_fields; i++) learn_field(layout, &layout->fields[i]);
         layout->expires = find_field(layout, "expires");
         layout->ttl = find_field(layout, "ttl_ms");
     }
@@ -48,15 +54,19 @@ static bool is_text(const tgs_field *field) {
     return field->type == TGS_TYPE_TEXT || field->type == TGS_TYPE_BYTES;
 }
 
+/* A text, a blob and a list of texts take two words. */
+void member_copy(void *row, const tgs_field *field, const void *from) {
+    if (field->type == TGS_TYPE_I32)
+        memcpy(member_of(row, field), member_in(from, field), sizeof(int32_t));
+    else if (field->type == TGS_TYPE_I64)
+        memcpy(member_of(row, field), member_in(from, field), sizeof(int64_t));
+    else
+        memcpy(member_of(row, field), member_in(from, field), sizeof(tgs_str));
+}
+
 void member_take(void *row, const tgs_field *field, const void *from) {
-    static const size_t sizes[] = {[TGS_TYPE_I32] = sizeof(int32_t),
-                                   [TGS_TYPE_I64] = sizeof(int64_t),
-                                   [TGS_TYPE_TEXT] = sizeof(tgs_str),
-                                   [TGS_TYPE_BYTES] = sizeof(tgs_bytes),
-                                   [TGS_TYPE_TEXTS] = sizeof(tgs_str *) + sizeof(size_t)};
-    const void *member = member_in(from, field);
-    if (field->bit && is_text(field) && !((const tgs_str *)member)->ptr) return;
-    memcpy(member_of(row, field), member, sizes[field->type]);
+    if (field->bit && is_text(field) && !((const tgs_str *)member_in(from, field))->ptr) return;
+    member_copy(row, field, from);
     ((struct row_start *)row)->fields |= field->bit;
 }
 
@@ -415,9 +425,8 @@ static void keep_member(const tgs_field *field, void *row, char **to) {
 
 tgs_status task_keep(struct task *task, const struct layout *layout, void *row, uint64_t without) {
     size_t size = 0;
-    for (size_t i = 0; i < layout->n_fields; i++) {
-        const tgs_field *field = &layout->fields[i];
-        if (field->type < TGS_TYPE_TEXT) continue;
+    for (size_t i = 0; i < layout->n_texts; i++) {
+        const tgs_field *field = layout->texts[i];
         if (field->type == TGS_TYPE_BYTES && (field->bit & without))
             *(tgs_str *)member_of(row, field) = (tgs_str){"", 0};
         size += kept_size(field, row);
@@ -425,7 +434,6 @@ tgs_status task_keep(struct task *task, const struct layout *layout, void *row, 
     if (!size) return TGS_OK;
     char *to = buffer_reserve(&task->connection->stored, size);
     if (!to) return task_fail(task, SQLITE_NOMEM);
-    for (size_t i = 0; i < layout->n_fields; i++)
-        if (layout->fields[i].type >= TGS_TYPE_TEXT) keep_member(&layout->fields[i], row, &to);
+    for (size_t i = 0; i < layout->n_texts; i++) keep_member(layout->texts[i], row, &to);
     return TGS_OK;
 }

@@ -306,33 +306,45 @@ static tgs_status check_condition(struct task *task, const tgs_op *op, bool *hol
     return TGS_OK;
 }
 
-/* Apply the masks.  `stored`: the row before, or NULL.  True if a raise found a larger stored value. */
-static bool merge(const struct task *task, const tgs_op *op, const void *stored, void *row) {
-    const struct layout *layout = &sqlite_layouts[op->record];
-    uint64_t had = stored ? ((const struct row_start *)stored)->fields : 0;
+static void merge_clear(const struct layout *layout, uint64_t bits, union any_row *row) {
+    static const union any_row nothing;
+    for (uint64_t left = bits; left; left &= left - 1) member_copy(row, field_first(layout, left), &nothing);
+    row->start.fields &= ~bits;
+}
+
+/* True if a larger value is stored. */
+static bool merge_raise(const struct layout *layout, uint64_t bits, const tgs_op *op, union any_row *row) {
     bool lower = false;
-    for (size_t i = 0; i < layout->n_fields; i++) {
-        const tgs_field *field = &layout->fields[i];
-        uint64_t bit = field->bit;
-        if (!bit) {
-            member_take(row, field, op->row);
-        } else if (op->raise & bit) {
-            bool larger = (had & bit) && *(const int64_t *)member_in(stored, field) >
-                                             *(const int64_t *)member_in(op->row, field);
-            member_take(row, field, larger ? stored : op->row);
-            lower |= larger;
-        } else if ((op->set & bit) || ((op->fill & bit) && !(had & bit))) {
-            member_take(row, field, op->row);
-        } else if ((op->stamp & bit) || ((op->stamp_new & bit) && !stored)) {
-            member_set_time(row, field, task->now);
-        } else if ((had & bit) && !(op->clear & bit)) {
-            member_take(row, field, stored);
-        }
+    for (; bits; bits &= bits - 1) {
+        const tgs_field *field = field_first(layout, bits);
+        bool larger = (row->start.fields & field->bit) &&
+                      *(const int64_t *)member_in(row, field) > *(const int64_t *)member_in(op->row, field);
+        if (!larger) member_take(row, field, op->row);
+        lower |= larger;
     }
+    return lower;
+}
+
+/* Apply the masks.  `stored`: the row before, or NULL.  True if a raise found a larger stored value. */
+static bool merge(const struct task *task, const tgs_op *op, const union any_row *stored,
+                  union any_row *row) {
+    const struct layout *layout = &sqlite_layouts[op->record];
+    uint64_t set = op->set, stamp = op->stamp | (stored ? 0 : op->stamp_new);
+    if (layout->ttl) set &= ~layout->ttl->bit;
+    if (stored)
+        memcpy(row, stored, layout->row_size);
+    else
+        memset(row, 0, layout->row_size);
+    set |= op->fill & ~row->start.fields;
+    for (size_t i = 0; !stored && i < layout->n_fields; i++)
+        if (!layout->fields[i].bit) member_take(row, &layout->fields[i], op->row);
+    if (op->clear) merge_clear(layout, op->clear, row);
+    for (; set; set &= set - 1) member_take(row, field_first(layout, set), op->row);
+    for (; stamp; stamp &= stamp - 1) member_set_time(row, field_first(layout, stamp), task->now);
     if (layout->ttl && (op->set & layout->ttl->bit))
         member_set_time(row, layout->expires,
                         expiry_after(task->now, *(const int64_t *)member_in(op->row, layout->ttl)));
-    return lower;
+    return merge_raise(layout, op->raise, op, row);
 }
 
 static tgs_status drop_account(struct task *task) {
@@ -374,7 +386,6 @@ static tgs_status prepare_put(struct task *task, const tgs_op *op, const union a
 static tgs_status store_row(struct task *task, const tgs_op *op, const struct stored *stored) {
     union any_row row;
     const union any_row *before = stored ? &stored->row : NULL;
-    row.start = (struct row_start){0};
     uint32_t notes = merge(task, op, before, &row) ? TGS_NOTE_LOWER : 0;
     if (!stored) notes |= TGS_NOTE_NEW;
     if (stored && op->record == TGS_RECORD_PEER &&
@@ -397,7 +408,6 @@ static tgs_status store_row(struct task *task, const tgs_op *op, const struct st
  * long as the last peer was new. */
 static tgs_status add_new_peer(struct task *task, const tgs_op *op, bool *added) {
     union any_row row;
-    row.start = (struct row_start){0};
     merge(task, op, NULL, &row);
     peer_set_age(task, op, NULL, NULL, &row.peer);
     tgs_status status = task_run(task, QUERY_ADD_PEER, TGS_RECORD_PEER, &row, row.start.fields);
