@@ -288,6 +288,9 @@ tgs_status sqlite_read(void *self, const tgs_query *query, const tgs_backend_cal
 /* An empty commit that is safe from a power cut, and with it all before. */
 tgs_status write_barrier(struct store *store, const tgs_backend_call *call, tgs_error *err);
 
+/* Is it the session that this connection, which must be the writer, has written to last?  Within a
+ * transaction. */
+bool task_knows_session(const struct task *task);
 /* The next number of the counter that never goes back. */
 tgs_status task_next_number(struct task *task, int64_t *number);
 

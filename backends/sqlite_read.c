@@ -321,6 +321,9 @@ tgs_status sqlite_read(void *self, const tgs_query *query, const tgs_backend_cal
                         .session = query->session,
                         .now = sqlite_host->now_ms()};
     task_roll_back(&task); /* what a read left whose end failed */
+    /* Nobody else can have written, so no transaction is needed to say so. */
+    if (connection->store->exclusive && task_knows_session(&task))
+        task.session_id = connection->known.session_id;
     status = answer(&task, query);
     pool_give_back(connection);
     return status == TGS_SINK_FULL ? TGS_OK : status;

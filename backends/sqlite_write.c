@@ -84,7 +84,7 @@ static unsigned data_version(const struct connection *connection) {
     return version;
 }
 
-static bool is_known_session(const struct task *task) {
+bool task_knows_session(const struct task *task) {
     const struct known_session *known = &task->connection->known;
     return known->session_id && known->name_len == task->session.len &&
            memcmp(known->name, task->session.ptr, known->name_len) == 0 &&
@@ -123,7 +123,7 @@ struct registered {
 static tgs_status find_session(struct task *task, struct registered *registered) {
     struct statement *statement;
     bool row = false;
-    if (is_known_session(task)) {
+    if (task_knows_session(task)) {
         task->session_id = task->connection->known.session_id;
         return TGS_OK;
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyrogram
 import tgstore
-from beside import Case, Ours, run
+from beside import EXCLUSIVE, Case, Ours, run
 from people import Person
 from pyrogram.storage import SQLiteStorage, UpdateState
 from pyrogram_family import (
@@ -126,6 +126,7 @@ class Kurigram(Family):
             *read_cases(people, update_both, arrived, amount),
             state,
             state._replace(what="set_update_state, durability=relaxed", ours=Ours("relaxed")),
+            state._replace(what="set_update_state, relaxed, locking=exclusive", ours=EXCLUSIVE),
             state._replace(what="set_update_state, tgstore.aio", ours=Ours(is_async=True), target=None),
             saved,
         ]

@@ -17,7 +17,7 @@ from typing import Any
 
 import telethon
 import tgstore
-from beside import Case, Ours, batches_in_a_round, run
+from beside import EXCLUSIVE, Case, Ours, batches_in_a_round, run
 from people import Kind, Person
 from telethon import utils
 from telethon.sessions import MemorySession, SQLiteSession
@@ -150,7 +150,8 @@ def both_states(case: Case, people: list[Person]) -> list[Case]:
     """A look-up while Telethon has a transaction open, as it has whenever a client is at work, and after save, when
     SQLite has to lock the file for it."""
     some = [entity_of(person) for person in people[:100]]
-    return [case._replace(what=f"{case.what}, in their transaction", before=lambda side: side.process_entities(some)),
+    working = case._replace(what=f"{case.what}, in their transaction", before=lambda side: side.process_entities(some))
+    return [working, working._replace(what=f"{working.what}, locking=exclusive", ours=EXCLUSIVE),
             case._replace(what=f"{case.what}, after save")]
 
 
@@ -197,7 +198,7 @@ class Telethon:
         return SQLiteSession(str(folder / "theirs"))
 
     def open_ours(self, folder: Path, ours: Ours) -> Any:
-        return TgstoreSession(tgstore.open(f"sqlite:{folder}/ours.db", durability=ours.durability))
+        return TgstoreSession(tgstore.open(f"sqlite:{folder}/ours.db", **ours.options))
 
     def close(self, side: Any) -> None:
         side.close()
@@ -220,6 +221,7 @@ class Telethon:
         return [
             Case("process_entities of 100, defaults", *process, in_a_round),
             Case("process_entities of 100, durability=relaxed", *process, in_a_round, Ours("relaxed")),
+            Case("process_entities of 100, relaxed, locking=exclusive", *process, in_a_round, EXCLUSIVE),
             *both_states(Case("get_input_entity by id", *looks_up(ids), len(ids)), people),
             Case("get_input_entity by username", *looks_up(names[:SCANS]), SCANS, target=0.1),
             Case("set_update_state + save, defaults", *state, 1, target=0.1, syncs=True),

@@ -25,7 +25,16 @@ class Ours(NamedTuple):
     """How tgstore is used."""
 
     durability: str = "normal"
+    locking: str = "shared"
     is_async: bool = False
+
+    @property
+    def options(self) -> dict[str, str]:
+        return {"durability": self.durability, "locking": self.locking}
+
+
+# A client that has a transaction open keeps other processes from writing; so does this.
+EXCLUSIVE = Ours("relaxed", "exclusive")
 
 
 def nothing(side: Any) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 import tgstore
 import tgstore.aio
-from beside import Case, Ours, batches_in_a_round, nothing
+from beside import EXCLUSIVE, Case, Ours, batches_in_a_round, nothing
 from people import Kind, Person, Subtype
 from pyrogram import raw
 from turns import Amount
@@ -108,11 +108,11 @@ def open_tgstore(storage: Callable[[Any, Any], Any], folder: Path, ours: Ours) -
     """The adapter of class `storage` on the folder's store."""
     url = f"sqlite:{folder}/ours.db"
     if not ours.is_async:
-        store = tgstore.open(url, durability=ours.durability)
+        store = tgstore.open(url, **ours.options)
         return storage(store, InLoop(store.session("main")))
 
     async def open_store() -> tgstore.aio.Store:
-        return await tgstore.aio.open(url, durability=ours.durability)
+        return await tgstore.aio.open(url, **ours.options)
 
     opened = loop.run_until_complete(open_store())
     return storage(opened, opened.session("main"))
@@ -173,15 +173,19 @@ def read_cases(people: list[Person], update: Method, convert: Callable[[list[Per
         return Case(f"{what}, in their transaction", calls(method, lambda _: keys), answers((method, keys)), len(keys),
                     before=lambda side: update_some(side, 0))
 
+    def both_lockings(case: Case) -> list[Case]:
+        return [case, case._replace(what=f"{case.what}, locking=exclusive", ours=EXCLUSIVE)]
+
     def all_states(method: Method, what: str, known: list[Any]) -> list[Case]:
         case = working(method, what, known)
-        return [case, case._replace(what=f"{what}, after save", before=nothing),
+        return [*both_lockings(case), case._replace(what=f"{what}, after save", before=nothing),
                 case._replace(what=f"{what}, tgstore.aio", ours=Ours(is_async=True), target=None)]
 
     return [
         *all_states(BY_ID, "get_peer_by_id", [marked(person) for person in people]),
         *all_states(BY_USERNAME, "get_peer_by_username", [person.username for person in people if person.username]),
-        working(BY_PHONE, "get_peer_by_phone_number", [person.phone for person in people if person.phone]),
+        *both_lockings(
+            working(BY_PHONE, "get_peer_by_phone_number", [person.phone for person in people if person.phone])),
     ]
 
 

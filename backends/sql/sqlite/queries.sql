@@ -133,14 +133,14 @@ WHERE s.name = :session AND NOT s.purging;
 SELECT p.kind, p.id, p.access_hash, p.min_access_hash, p.photo_id, p.seen_at, p.subtype, p.usernames, p.phone,
        p.first_name, p.last_name, p.language
 FROM username AS n CROSS JOIN peer AS p ON p.session_id = n.session_id AND p.kind = n.kind AND p.id = n.id
-WHERE n.session_id = (SELECT session_id FROM session WHERE name = :session AND NOT purging)
+WHERE n.session_id = coalesce(:session_id, (SELECT session_id FROM session WHERE name = :session AND NOT purging))
   AND n.name = :name AND ifnull(p.usernames_seen_at, p.seen_at) >= :seen_since;
 
 -- name: GetPeerByPhone :one
 SELECT p.kind, p.id, p.access_hash, p.min_access_hash, p.photo_id, p.seen_at, p.subtype, p.usernames, p.phone,
        p.first_name, p.last_name, p.language
 FROM phone AS n CROSS JOIN peer AS p ON p.session_id = n.session_id AND p.kind = n.kind AND p.id = n.id
-WHERE n.session_id = (SELECT session_id FROM session WHERE name = :session AND NOT purging)
+WHERE n.session_id = coalesce(:session_id, (SELECT session_id FROM session WHERE name = :session AND NOT purging))
   AND n.name = :name AND ifnull(p.phone_seen_at, p.seen_at) >= :seen_since;
 
 -- name: ListPeer :many
