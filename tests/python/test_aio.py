@@ -7,6 +7,7 @@ import asyncio
 import functools
 import gc
 import inspect
+import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 import tgstore
-from tgstore import aio
+from tgstore import _lowlevel, aio
 
 
 def asynchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -136,7 +137,7 @@ async def test_cancelling_a_task_ends_its_call() -> None:
         me = store.session("main")
         async with me.acquire_lease("holder"):
             waiting = asyncio.create_task(ask_for_lease(me))
-            queued = asyncio.create_task(me.data())
+            queued = asyncio.create_task(store.ping())
             await running(store, 0)
             while not store._threads._pool._threads:
                 await asyncio.sleep(0.001)
@@ -154,7 +155,7 @@ async def test_a_call_that_has_not_begun_is_dropped() -> None:
         async with me.acquire_lease("holder"):
             waiting = asyncio.create_task(ask_for_lease(me))
             await asyncio.sleep(0)
-            queued = asyncio.create_task(me.put(tgstore.Kv("s", "k")))
+            queued = asyncio.create_task(me.load(tgstore.Kv("s", "k")))
             await asyncio.sleep(0)
             queued.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -172,7 +173,7 @@ async def test_a_deadline_of_asyncio_ends_the_call() -> None:
         async with me.acquire_lease("holder"):
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(ask_for_lease(me), 0.02)
-        assert await me.data() is None
+        await store.ping()
 
 
 @asynchronous
@@ -209,6 +210,124 @@ async def test_closing_ends_running_calls() -> None:
     with pytest.raises((tgstore.CancelledError, tgstore.InvalidError)):
         await waiting
     await store.close()
+
+
+Record = list[tuple[str, bool]]  # the functions that were called, and whether in the event loop
+WATCHED = ("get_one", "peer_by_username", "tgs_get", "tgs_put", "tgs_batch_commit", "tgs_list", "tgs_load")
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Record:
+    """What is called from here on."""
+    made: Record = []
+    here = threading.get_ident()
+
+    def watch(name: str) -> None:
+        function = getattr(_lowlevel, name)
+
+        def call(*arguments: Any) -> Any:
+            made.append((name, threading.get_ident() == here))
+            return function(*arguments)
+
+        monkeypatch.setattr(_lowlevel, name, call)
+
+    for name in WATCHED:
+        watch(name)
+    return made
+
+
+async def use(me: aio.Session) -> None:
+    async with me.batch() as batch:
+        batch.put(tgstore.UpdateState(pts=5))
+    await me.put([tgstore.Peer("user", 1, usernames=["name"])])
+    assert await me.update_state() and await me.peer("user", 1) and await me.peer(username="name")
+    assert await me.get_one(tgstore.Kv("s", "k")) is None and await me.data() is None
+    await me.get([tgstore.Peer("user", 1)])
+    await me.page(tgstore.Peer)
+    await me.load(tgstore.Kv("s", "k"))
+
+
+@asynchronous
+async def test_what_a_memory_store_does_in_the_loop(calls: Record) -> None:
+    async with aio.open("memory:") as store:
+        await use(store.session())
+    assert [name for name, in_loop in calls if not in_loop] == ["tgs_list", "tgs_load"]
+
+
+@asynchronous
+async def test_what_is_on_the_disk_is_looked_up_in_the_loop(calls: Record, tmp_path: Path) -> None:
+    async with aio.open(f"sqlite:{tmp_path}/store.db") as store:
+        await use(store.session())
+    assert [name for name, in_loop in calls if in_loop] == [
+        "get_one",  # but not the first, of the update state
+        "peer_by_username",
+        "get_one",
+        "get_one",
+    ]
+
+
+@asynchronous
+async def test_first_look_ups_at_once_go_to_threads(calls: Record, tmp_path: Path) -> None:
+    async with aio.open(f"sqlite:{tmp_path}/store.db") as store:
+        await asyncio.gather(*(store.session().data() for _ in range(5)))
+        await store.session().data()
+    assert calls == [("get_one", False)] * 5 + [("get_one", True)]
+
+
+@asynchronous
+async def test_a_look_up_that_would_wait_goes_to_a_thread(
+    calls: Record, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With locking=exclusive a look-up waits for a write."""
+    monkeypatch.setattr(aio, "_SLOW_SECONDS", 60)
+    async with aio.open(f"sqlite:{tmp_path}/store.db", locking="exclusive") as store:
+        me = store.session()
+        await me.data()
+        calls.clear()
+        rows = [tgstore.Kv("s", str(i), value=bytes(1000)) for i in range(4000)]
+        while ("get_one", False) not in calls:
+            loading = asyncio.create_task(me.load(rows))
+            while not loading.done():
+                await me.data(timeout_ms=-1)
+                await asyncio.sleep(0)
+            await loading
+
+
+@asynchronous
+async def test_where_look_ups_are_slow_threads_take_over(
+    calls: Record, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(aio, "_AFTER_SLOW", 3)
+    async with aio.open(f"sqlite:{tmp_path}/store.db") as store:
+        for limit in (60, 0, 60, 60, 60, 60):
+            monkeypatch.setattr(aio, "_SLOW_SECONDS", limit)
+            await store.session(str(limit)).data()
+    assert [in_loop for _, in_loop in calls] == [False, True, False, False, False, True]
+
+
+@asynchronous
+async def test_calls_in_the_loop_let_other_tasks_run() -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def forever(me: aio.Session) -> None:
+        while True:
+            await me.put(tgstore.Kv("s", "k"))
+
+    async with aio.open("memory:") as store:
+        me = store.session()
+        counting = asyncio.create_task(count())
+        for _ in range(640):
+            await me.data()
+        assert turns == 10
+        counting.cancel()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(forever(me), 0.02)
 
 
 @asynchronous

@@ -11,6 +11,12 @@ What blocks there is a coroutine here, and an iterator an asynchronous one; what
 same.  A store has a few threads for its calls.  The writes of one session run one after the other, in
 the order they were made; reads run beside them.
 
+Calls that are done sooner than a thread would begin run in the event loop itself: look-ups of one row
+(get_one, data, update_state, peer), which wait for nobody, and in a memory store also get and writes,
+but for load and purge.  A look-up in the loop waits a millisecond at most for locks and then goes to a
+thread, as the first of a store does, which opens connections; where the disk turns out to be slow the
+next hundred go there, and all of them where the database is on the network.
+
 A task that is cancelled cancels its call, waits until that has ended, and only then raises
 asyncio.CancelledError; the call may have been carried out.  A deadline (asyncio.timeout) does the same.
 """
@@ -19,7 +25,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -29,7 +37,7 @@ from weakref import WeakValueDictionary
 from . import _session, _snapshot, _store
 from ._batch import BatchRows
 from ._call import Canceller, Option, R
-from ._errors import Error
+from ._errors import BusyError, Error, TimeoutError
 from ._records import LeaseMode, Peer, PeerKind, QueueState, Result, SessionInfo
 from ._session import Order
 from ._store import Capability
@@ -98,6 +106,55 @@ async def _run(threads: _Threads, function: Callable[..., T], *args: Any, **opti
             cancel._remove_follower(own)
 
 
+# --- calls in the event loop
+
+_WAIT_MS = 1  # how long a look-up may wait there
+_SLOW_SECONDS = 0.005  # after one that took longer ...
+_AFTER_SLOW = 100  # ... so many go to the threads
+_TURN = 64  # one in so many calls lets other tasks run
+
+
+class _InLoop:
+    """Which calls of a store may run in the event loop, without a thread."""
+
+    __slots__ = ("_calls", "_threaded", "all")
+
+    #: short calls of any kind, not look-ups alone
+    all: bool
+
+    def __init__(self, capabilities: Capability) -> None:
+        self.all = not capabilities & (Capability.DURABLE | Capability.SHARED | Capability.NETWORK)
+        self._calls = 0
+        # how many look-ups are to run in threads before one is tried in the loop
+        self._threaded: float = 0 if self.all else math.inf if capabilities & Capability.NETWORK else 1
+
+    def _turn_is_due(self) -> bool:
+        """Whether other tasks have waited long enough: a call in the loop lets none of them run."""
+        self._calls += 1
+        return self._calls % _TURN == 0
+
+    async def call(self, function: Callable[..., T], *args: Any, **options: Any) -> T:
+        if self._turn_is_due():
+            await asyncio.sleep(0)
+        return function(*args, **options)
+
+    async def look_up(self, threads: _Threads, function: Callable[..., T], *args: Any, **options: Any) -> T:
+        if not self._threaded:
+            if self._turn_is_due():
+                await asyncio.sleep(0)
+            start = time.perf_counter()
+            try:
+                return function(*args, **{**options, "timeout_ms": _WAIT_MS})
+            except (BusyError, TimeoutError):
+                pass
+            finally:
+                if time.perf_counter() - start > _SLOW_SECONDS:
+                    self._threaded = _AFTER_SLOW
+        found = await _run(threads, function, *args, **options)
+        self._threaded = max(0, self._threaded - 1)
+        return found
+
+
 class _Managed(Protocol):
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
@@ -138,9 +195,11 @@ def _store_call(
     return call
 
 
-def _read(
+def _long(
     method: Callable[Concatenate[_session.Session, P], T],
 ) -> Callable[Concatenate[Session, P], Coroutine[Any, Any, T]]:
+    """A call that may wait, or take long."""
+
     @functools.wraps(method)
     async def call(self: Session, /, *args: P.args, **options: P.kwargs) -> T:
         return await _run(self._store._threads, method, self._sync, *args, **options)
@@ -148,7 +207,41 @@ def _read(
     return call
 
 
+def _read(
+    method: Callable[Concatenate[_session.Session, P], T],
+) -> Callable[Concatenate[Session, P], Coroutine[Any, Any, T]]:
+    @functools.wraps(method)
+    async def call(self: Session, /, *args: P.args, **options: P.kwargs) -> T:
+        return await self._store._short(method, self._sync, *args, **options)
+
+    return call
+
+
+def _look_up(
+    method: Callable[Concatenate[_session.Session, P], T],
+) -> Callable[Concatenate[Session, P], Coroutine[Any, Any, T]]:
+    """A read of one row."""
+
+    @functools.wraps(method)
+    async def call(self: Session, /, *args: P.args, **options: P.kwargs) -> T:
+        store = self._store
+        return await store._in_loop.look_up(store._threads, method, self._sync, *args, **options)
+
+    return call
+
+
 def _write(
+    method: Callable[Concatenate[_session.Session, P], T],
+) -> Callable[Concatenate[Session, P], Coroutine[Any, Any, T]]:
+    @functools.wraps(method)
+    async def call(self: Session, /, *args: P.args, **options: P.kwargs) -> T:
+        async with self._writing:
+            return await self._store._short(method, self._sync, *args, **options)
+
+    return call
+
+
+def _long_write(
     method: Callable[Concatenate[_session.Session, P], T],
 ) -> Callable[Concatenate[Session, P], Coroutine[Any, Any, T]]:
     @functools.wraps(method)
@@ -189,7 +282,7 @@ class Batch(BatchRows):
     async def commit(self, *, timeout_ms: int | None = None, cancel: Canceller | None = None) -> list[Result]:
         """Store everything or nothing.  As tgstore.Batch.commit."""
         async with self._owner._writing:
-            return await _run(self._owner._store._threads, self._commit, timeout_ms=timeout_ms, cancel=cancel)
+            return await self._owner._store._short(self._commit, timeout_ms=timeout_ms, cancel=cancel)
 
 
 class Session:
@@ -243,13 +336,13 @@ class Session:
 
     put = _write(_session.Session.put)
     get = _read(_session.Session.get)
-    get_one = _read(_session.Session.get_one)
+    get_one = _look_up(_session.Session.get_one)
     delete = _write(_session.Session.delete)
-    load = _write(_session.Session.load)
-    page = _read(_session.Session.page)
-    data = _read(_session.Session.data)
+    load = _long_write(_session.Session.load)
+    page = _long(_session.Session.page)
+    data = _look_up(_session.Session.data)
     put_data = _write(_session.Session.put_data)
-    update_state = _read(_session.Session.update_state)
+    update_state = _look_up(_session.Session.update_state)
     put_peers = _write(_session.Session.put_peers)
     peers_by_username = _read(_session.Session.peers_by_username)
     peers_by_phone = _read(_session.Session.peers_by_phone)
@@ -262,11 +355,11 @@ class Session:
     extend = _write(_session.Session.extend)
     revive = _write(_session.Session.revive)
     kill = _write(_session.Session.kill)
-    purge = _write(_session.Session.purge)
+    purge = _long_write(_session.Session.purge)
     # not in the row of the writes: a lease is waited for, and must be renewed while a load goes on
-    _acquire_lease = _read(_session.Session.acquire_lease)
-    renew_lease = _read(_session.Session.renew_lease)
-    release_lease = _read(_session.Session.release_lease)
+    _acquire_lease = _long(_session.Session.acquire_lease)
+    renew_lease = _long(_session.Session.renew_lease)
+    release_lease = _long(_session.Session.release_lease)
 
     async def list(
         self,
@@ -338,7 +431,8 @@ class Session:
 
     async def peer(self, *args: Any, **options: Any) -> Peer | None:
         """Look up one peer: by kind and bare id, by username or by phone.  As tgstore.Session.peer."""
-        return await _run(self._store._threads, self._sync.peer, *args, **options)
+        store = self._store
+        return await store._in_loop.look_up(store._threads, self._sync.peer, *args, **options)
 
     def acquire_lease(
         self,
@@ -368,11 +462,12 @@ class Session:
 class Store:
     """An open store.  Made by tgstore.aio.open.  For one event loop.  See tgstore.Store."""
 
-    __slots__ = ("__weakref__", "_locks", "_sync", "_threads")
+    __slots__ = ("__weakref__", "_in_loop", "_locks", "_sync", "_threads")
 
     def __init__(self, sync: _store.Store, threads: int) -> None:
         self._sync = sync
         self._threads = _Threads(threads)
+        self._in_loop = _InLoop(sync.capabilities)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
@@ -385,6 +480,12 @@ class Store:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
+
+    async def _short(self, function: Callable[..., T], *args: Any, **options: Any) -> T:
+        """A call that takes no longer than its rows, and waits only where others use the database."""
+        if self._in_loop.all:
+            return await self._in_loop.call(function, *args, **options)
+        return await _run(self._threads, function, *args, **options)
 
     def _lock(self, name: str) -> asyncio.Lock:
         """What the writes of a session wait in line for."""
