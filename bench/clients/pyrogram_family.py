@@ -6,8 +6,8 @@ save, which a client calls when it stops; what comes in between is lost when the
 each call, safe from a kill.  What it stores of the session itself (date) is always safe from a power cut, too.
 
 Their methods are coroutines that do not wait for anything: the event loop stands still while SQLite works.  An adapter
-that calls tgstore in the same way is the equal of that.  tgstore.aio, which leaves the loop free and pays
-for a thread with each call, is shown beside it, without a target.
+that calls tgstore in the same way is the equal of that.  tgstore.aio, which leaves the loop free while it writes and
+pays for that with a thread, is shown beside it, without a target.
 """
 
 from __future__ import annotations
