@@ -123,13 +123,13 @@ static tgs_status keep_member(const struct lowering *low, const tgs_field *field
 
 /* Keep the texts that count: of the key, and those that are set. */
 static tgs_status keep_members(const struct lowering *low) {
-    for (size_t i = 0; i < low->record->n_texts; i++) {
-        const tgs_field *field = low->record->texts[i];
-        if (field->bit && !(low->op->set & field->bit)) continue;
-        tgs_status status = keep_member(low, field);
-        if (status != TGS_OK) return status;
-    }
-    return TGS_OK;
+    const struct record *record = low->record;
+    tgs_status status = TGS_OK;
+    for (size_t i = 0; status == TGS_OK && i < record->n_keys; i++)
+        if (record->keys[i]->type == TGS_TYPE_TEXT) status = keep_member(low, record->keys[i]);
+    for (uint64_t bits = low->op->set & record->owned_bits; status == TGS_OK && bits; bits &= bits - 1)
+        status = keep_member(low, field_first(record, bits));
+    return status;
 }
 
 /* --- rules of the records --------------------------------------------------------------- */

@@ -199,6 +199,7 @@ static void derive_field(struct record *record, const tgs_field *field) {
         return;
     }
     record->by_bit[__builtin_ctzll(field->bit)] = field;
+    if (text) record->owned_bits |= field->bit;
     if (text && field->type != TGS_TYPE_TEXTS) record->text_bits |= field->bit;
     if (text || field->choices || (field->flags & limits)) record->checked_bits |= field->bit;
     if (field->flags & FIELD_STAMP) record->stamp_bits |= field->bit;

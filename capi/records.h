@@ -57,6 +57,7 @@ struct record {
     size_t n_texts;
     const tgs_field *by_bit[MAX_BITS]; /* the field of bit 1 << i */
     uint64_t text_bits;                /* of texts and blobs, not of lists */
+    uint64_t owned_bits;               /* of all three */
     uint64_t checked_bits;             /* of fields that do not take just any value */
     uint64_t stamp_bits, stamp_new_bits, raise_bits, keep_zero_bits;
 };
