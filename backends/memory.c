@@ -15,9 +15,6 @@ struct layout memory_layouts[TABLE_COUNT];
 static const tgs_field registration_fields[] = {
     {"name", TGS_TYPE_TEXT, TGS_FIELD_KEY, 0, offsetof(struct registration, name), NULL, {0}},
 };
-static const tgs_field name_fields[] = {
-    {"name", TGS_TYPE_TEXT, TGS_FIELD_KEY, 0, offsetof(struct name, name), NULL, {0}},
-};
 
 static const tgs_field *field_named(const struct layout *layout, const char *name) {
     for (size_t i = 0; i < layout->n_fields; i++)
@@ -39,11 +36,6 @@ bool memory_is_expired(const struct layout *layout, const void *data, int64_t no
     return expires > 0 && expires <= now;
 }
 
-static uint32_t member_of_none(const struct layout *layout, const void *data) {
-    (void)layout, (void)data;
-    return 0;
-}
-
 static uint32_t member_of_record(const struct layout *layout, const void *data) {
     return 1u << ORDER_KEY | (expires_of(layout, data) > 0 ? 1u << ORDER_EXPIRES : 0);
 }
@@ -57,19 +49,14 @@ static uint32_t member_of_queue(const struct layout *layout, const void *data) {
     return member;
 }
 
-static bool is_owned(const tgs_field *field, bool list) {
-    if (list) return field->type == TGS_TYPE_TEXTS;
-    return field->type == TGS_TYPE_TEXT || field->type == TGS_TYPE_BYTES;
-}
-
 static void describe(struct layout *layout, const tgs_field *fields, size_t n, size_t row_size) {
     *layout =
         (struct layout){.fields = fields, .n_fields = n, .row_size = row_size, .member_of = member_of_record};
-    for (int list = 1; list >= 0; list--)
-        for (size_t i = 0; i < n; i++)
-            if (is_owned(&fields[i], list) && layout->n_owned < TABLE_OWNED_FIELDS)
-                layout->owned[layout->n_owned++] = &fields[i];
     for (size_t i = 0; i < n; i++) {
+        bool text = fields[i].type == TGS_TYPE_TEXT || fields[i].type == TGS_TYPE_BYTES;
+        if (text && layout->n_texts < TABLE_TEXT_FIELDS) layout->texts[layout->n_texts++] = &fields[i];
+        if (fields[i].type == TGS_TYPE_TEXTS) layout->list = &fields[i];
+        if (fields[i].flags & TGS_FIELD_WRITE_ONLY) layout->durations |= fields[i].bit;
         layout->bits |= fields[i].bit;
         if (fields[i].bit) layout->by_bit[__builtin_ctzll(fields[i].bit)] = &fields[i];
         if (fields[i].flags & TGS_FIELD_KEY) order_add(&layout->key, &fields[i]);
@@ -96,6 +83,10 @@ static bool describe_all(void) {
         if (!fields || row_size > TABLE_ROW_SIZE) return false;
         describe(&memory_layouts[record], fields, n, row_size);
     }
+    struct layout *peers = &memory_layouts[TGS_RECORD_PEER];
+    peers->row_size = sizeof(struct peer);
+    peers->names[NAME_USERNAME] = field_named(peers, "usernames");
+    peers->names[NAME_PHONE] = field_named(peers, "phone");
     struct layout *queue = &memory_layouts[TGS_RECORD_QUEUE_ITEM];
     queue->member_of = member_of_queue;
     queue->deadline = field_named(queue, "due");
@@ -109,10 +100,6 @@ static bool describe_all(void) {
     lease->key = (struct order_by){1, {field_named(lease, "lease_token")}};
     lease->orders[ORDER_KEY] = lease->key;
     describe(&memory_layouts[TABLE_REGISTRY], registration_fields, 1, sizeof(struct registration));
-    for (int table = TABLE_USERNAME; table <= TABLE_PHONE; table++) {
-        describe(&memory_layouts[table], name_fields, 1, sizeof(struct name));
-        memory_layouts[table].member_of = member_of_none;
-    }
     return true;
 }
 
@@ -174,9 +161,14 @@ static bool stays(const struct table *table, const struct row *row, const void *
     return table->layout != &memory_layouts[TGS_RECORD_QUEUE_ITEM] && table_keeps_place(table, row, data);
 }
 
-tgs_status memory_store(struct step *step, struct table *table, struct row *old, void *data) {
-    if (old && stays(table, old, data)) return overwrite(step, table, old, data);
-    struct row *new = row_new(table->layout, data, old ? old->hash : hash_key(table->layout, data));
+tgs_status memory_insert(struct step *step, struct table *table, void *data, uint32_t hash) {
+    struct row *new = row_new(table->layout, data, hash);
+    return new ? memory_change(step, table, NULL, new) : memory_exhausted(step);
+}
+
+tgs_status memory_replace(struct step *step, struct table *table, struct row *old, void *data) {
+    if (stays(table, old, data)) return overwrite(step, table, old, data);
+    struct row *new = row_new(table->layout, data, old->hash);
     return new ? memory_change(step, table, old, new) : memory_exhausted(step);
 }
 
@@ -236,7 +228,9 @@ static tgs_status register_session(struct step *step) {
     if (!step->session) return memory_exhausted(step);
     step->fresh = true;
     struct registration registration = {step->write->session, step->now, step->session, 0};
-    tgs_status status = memory_store(step, &step->memory->registry, NULL, &registration);
+    struct table *registry = &step->memory->registry;
+    tgs_status status =
+        memory_insert(step, registry, &registration, hash_key(registry->layout, &registration));
     if (status == TGS_OK) step->registered = memory_find_session(step->memory, registration.name);
     return status;
 }
@@ -259,6 +253,8 @@ struct row *memory_find_live(const struct session *session, int32_t record, cons
 
 /* --- the write --------------------------------------------------------------------------------------- */
 
+#define LOOK_AHEAD 32 /* operations */
+
 #define KNOWN_OP_FLAGS                                                                                       \
     (TGS_OP_IF_PRESENT | TGS_OP_IF_ABSENT | TGS_OP_IF_VERSION | TGS_OP_REQUIRE | TGS_OP_SAME_ACCOUNT |       \
      TGS_OP_REPLACE_ACCOUNT)
@@ -266,6 +262,8 @@ struct row *memory_find_live(const struct session *session, int32_t record, cons
 static const tgs_op *op_at(const tgs_write *write, size_t i) {
     return (const tgs_op *)(const void *)((const char *)write->ops + i * write->stride);
 }
+
+static bool has_key(const tgs_op *op) { return op->tag == TGS_OP_PUT || op->tag == TGS_OP_DELETE; }
 
 static bool is_known(const tgs_op *op) {
     if (op->tag < TGS_OP_PUT || op->tag > TGS_OP_PRUNE || (op->flags & ~KNOWN_OP_FLAGS)) return false;
@@ -313,7 +311,7 @@ static tgs_status check_conditions(struct step *step) {
     tgs_status status = TGS_OK;
     for (size_t i = 0; status == TGS_OK && i < step->write->n_ops; i++) {
         const tgs_op *op = op_at(step->write, i);
-        if (op->tag != TGS_OP_PUT && op->tag != TGS_OP_DELETE) continue;
+        if (!has_key(op)) continue;
         if (!holds(step, op))
             status = op->flags & TGS_OP_REQUIRE ? memory_refuse(step, op, NULL) : skip(step, i);
         else if ((op->flags & TGS_OP_SAME_ACCOUNT) &&
@@ -347,28 +345,40 @@ static tgs_status apply(struct step *step, const tgs_op *op) {
     }
 }
 
-/* The username that a put has to look for, if any. */
-static bool first_username(const tgs_op *op, tgs_str *name) {
-    if (op->tag != TGS_OP_PUT || op->record != TGS_RECORD_PEER || !(op->set & TGS_PEER_USERNAMES))
-        return false;
-    *name = op->folded[0];
-    return true;
+/* Hash the keys of some operations, and ask for all that will be looked at before waiting for the first:
+ * rows are scattered over memory. */
+static void look_ahead(const struct step *step, size_t first, size_t end, uint32_t *hashes) {
+    const struct table *tables = step->session->tables;
+    for (size_t i = first; i < end; i++) {
+        const tgs_op *op = op_at(step->write, i);
+        if (!has_key(op)) continue;
+        const struct table *table = &tables[op->record];
+        hashes[i - first] = hash_key(table->layout, op->row);
+        __builtin_prefetch(index_slot(&table->by_key, hashes[i - first]));
+        if (op->record == TGS_RECORD_PEER && (op->set & TGS_PEER_USERNAMES))
+            __builtin_prefetch(index_slot(&table->by_name[NAME_USERNAME], hash_name(op->folded[0])));
+        if (op->record == TGS_RECORD_PEER && (op->set & TGS_PEER_PHONE))
+            __builtin_prefetch(index_slot(&table->by_name[NAME_PHONE], hash_name(((const tgs_peer *)op->row)->phone)));
+    }
+    for (size_t i = first; i < end; i++) {
+        const tgs_op *op = op_at(step->write, i);
+        if (has_key(op)) table_prefetch(&tables[op->record], hashes[i - first]);
+    }
 }
 
-/* Rows are scattered over memory: ask for all of them before waiting for the first. */
-static void prefetch(const struct step *step) {
-    const struct table *tables = step->session->tables;
-    for (int stage = 0; stage < 2; stage++) {
-        for (size_t i = 0; i < step->write->n_ops; i++) {
-            const tgs_op *op = op_at(step->write, i);
-            tgs_str name;
-            if (op->tag != TGS_OP_PUT) continue;
-            table_prefetch(&tables[op->record], hash_key(tables[op->record].layout, op->row), stage);
-            if (first_username(op, &name))
-                table_prefetch(&tables[TABLE_USERNAME],
-                               hash_key(tables[TABLE_USERNAME].layout, &(struct name){.name = name}), stage);
-        }
+static tgs_status apply_some(struct step *step, size_t first, size_t end) {
+    uint32_t hashes[LOOK_AHEAD] = {0};
+    look_ahead(step, first, end, hashes);
+    tgs_status status = TGS_OK;
+    for (size_t i = first; status == TGS_OK && i < end; i++) {
+        const tgs_op *op = op_at(step->write, i);
+        step->hash = hashes[i - first];
+        if (step->skipped && step->skipped[i])
+            memory_host->result(step->sink, op->index, 0, 0, 0);
+        else
+            status = apply(step, op);
     }
+    return status;
 }
 
 static tgs_status run(struct step *step) {
@@ -377,15 +387,10 @@ static tgs_status run(struct step *step) {
     if (step->write->ops[0].tag == TGS_OP_PRUNE) return memory_prune(step, step->write->ops);
     status = enter_session(step);
     if (status == TGS_OK) status = memory_check_fence(step);
-    if (status == TGS_OK && step->write->n_ops > 1) prefetch(step);
     if (status == TGS_OK) status = check_conditions(step);
-    for (size_t i = 0; status == TGS_OK && i < step->write->n_ops; i++) {
-        const tgs_op *op = op_at(step->write, i);
-        if (step->skipped && step->skipped[i])
-            memory_host->result(step->sink, op->index, 0, 0, 0);
-        else
-            status = apply(step, op);
-    }
+    size_t n = step->write->n_ops;
+    for (size_t i = 0; status == TGS_OK && i < n; i += LOOK_AHEAD)
+        status = apply_some(step, i, n - i < LOOK_AHEAD ? n : i + LOOK_AHEAD);
     memory_host->release(step->skipped);
     return status;
 }

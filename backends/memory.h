@@ -3,11 +3,12 @@
  *
  *      memory.c        open and close, and the course of a write
  *      memory_rows.c   put, delete, prune, purge
- *      memory_names.c  usernames and phones
+ *      memory_names.c  usernames and phones that change hands
  *      memory_queue.c  claim and settle
  *      memory_lease.c  leases
  *      memory_read.c   queries
- *      memory_table.c  rows, found by key and walked in order
+ *      memory_table.c  rows, found by key or name and walked in order
+ *      memory_index.c  rows by a hash
  *
  * Each database is a registry of sessions, each session a table for every record.  A write
  * overwrites a row where it is if no order moves it, else links a new version beside it; it notes each
@@ -22,9 +23,11 @@
 /* A session's tables: one a record, under its TGS_RECORD_* number, and those that only we know. */
 #define TABLE_REGISTRY 0
 #define TABLE_LEASE TGS_RECORD_SESSION_INFO /* a lease is kept in the struct that shows it */
-#define TABLE_USERNAME 10
-#define TABLE_PHONE 11
-#define TABLE_COUNT 12
+#define TABLE_COUNT 10
+
+/* The names of peers */
+#define NAME_USERNAME 0
+#define NAME_PHONE 1
 
 /* A table's orders */
 #define ORDER_KEY 0     /* the one that lists go by */
@@ -44,12 +47,10 @@ struct registration {
     int32_t purging;
 };
 
-/* Who has a username or a phone: the one place that says so. */
-struct name {
-    tgs_str name;
-    int64_t id;
-    int64_t seen_at;
-    int32_t kind;
+/* What is stored of a peer. */
+struct peer {
+    tgs_peer peer;
+    int64_t names_seen_at[TABLE_NAMES];
 };
 
 struct change {
@@ -79,6 +80,7 @@ struct step {
     struct session *session;
     bool fresh;       /* this write made the session */
     bool ended;       /* this write removes the session */
+    uint32_t hash;    /* of the running put's or delete's key */
     uint8_t *skipped; /* of each operation whether its condition failed; NULL: none */
 };
 
@@ -120,8 +122,10 @@ tgs_status memory_refuse(struct step *step, const tgs_op *op, const char *messag
 
 /* Put `new` in the place of `old`, either of which may be NULL.  Takes over `new`. */
 tgs_status memory_change(struct step *step, struct table *table, struct row *old, struct row *new);
-/* The same with a copy of `data`, whose pointers may be changed.  The old row may be overwritten. */
-tgs_status memory_store(struct step *step, struct table *table, struct row *old, void *data);
+/* The same with a copy of `data`, whose key has that hash ... */
+tgs_status memory_insert(struct step *step, struct table *table, void *data, uint32_t hash);
+/* ... or has the key of `old`, which may be overwritten.  The pointers in `data` may be changed. */
+tgs_status memory_replace(struct step *step, struct table *table, struct row *old, void *data);
 
 /* A walk through all rows of a table by key: cursor_first when it is settled. */
 tgs_status memory_walk(struct step *step, struct table *table, struct cursor *cursor);
@@ -138,11 +142,9 @@ static inline bool memory_is_insert_only(int32_t record) {
     return record == TGS_RECORD_DEDUP || record == TGS_RECORD_QUEUE_ITEM;
 }
 
-/* memory_names.c: `table` is TABLE_USERNAME or TABLE_PHONE */
-/* After a put: make the peer the owner of its names.  `old`: what it was before, or NULL. */
-tgs_status memory_own_names(struct step *step, const tgs_op *op, int table, const tgs_peer *old);
-/* After a delete. */
-tgs_status memory_forget_names(struct step *step, int table, const tgs_peer *peer);
+/* memory_names.c */
+/* Take the names that the operation gives to a peer from the others.  `old`: its row, or NULL. */
+tgs_status memory_take_names(struct step *step, const tgs_op *op, const struct row *old, struct peer *peer);
 
 /* memory_queue.c */
 tgs_status memory_claim(struct step *step, const tgs_op *op);

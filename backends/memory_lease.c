@@ -75,7 +75,8 @@ tgs_status memory_acquire_lease(struct step *step, const tgs_op *op) {
         .lease_expires = memory_later(step->now, op->ttl_ms),
         .lease_token = memory_next_number(step),
     };
-    status = memory_store(step, &step->session->tables[TABLE_LEASE], NULL, &lease);
+    struct table *leases = &step->session->tables[TABLE_LEASE];
+    status = memory_insert(step, leases, &lease, hash_key(leases->layout, &lease));
     if (status == TGS_OK) memory_host->result(step->sink, op->index, 1, 0, lease.lease_token);
     return status;
 }
@@ -85,7 +86,7 @@ tgs_status memory_renew_lease(struct step *step, const tgs_op *op) {
     if (!row) return fenced(step);
     tgs_session_info lease = *(const tgs_session_info *)row_data(row);
     lease.lease_expires = memory_later(step->now, op->ttl_ms);
-    tgs_status status = memory_store(step, &step->session->tables[TABLE_LEASE], row, &lease);
+    tgs_status status = memory_replace(step, &step->session->tables[TABLE_LEASE], row, &lease);
     if (status == TGS_OK) memory_host->result(step->sink, op->index, 1, 0, lease.lease_token);
     return status;
 }

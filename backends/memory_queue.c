@@ -29,8 +29,8 @@ tgs_status memory_offer_lane(struct step *step, tgs_str lane) {
     return table_order_insert(queue, ORDER_READY, head) ? TGS_OK : memory_exhausted(step);
 }
 
-static tgs_status store_item(struct step *step, struct row *old, tgs_queue_item *item) {
-    tgs_status status = memory_store(step, queue_of(step), old, item);
+static tgs_status change_item(struct step *step, struct row *old, tgs_queue_item *item) {
+    tgs_status status = memory_replace(step, queue_of(step), old, item);
     return status == TGS_OK ? memory_offer_lane(step, item->lane) : status;
 }
 
@@ -61,7 +61,9 @@ tgs_status memory_enqueue(struct step *step, const tgs_op *op, struct row *old, 
     item->sequence = memory_next_number(step);
     item->fields |= TGS_QUEUE_ITEM_SEQUENCE;
     if (item->state >= TGS_QUEUE_DONE) finish(step, op, item, item->state);
-    return store_item(step, old, item);
+    if (old) return change_item(step, old, item);
+    tgs_status status = memory_insert(step, queue_of(step), item, step->hash);
+    return status == TGS_OK ? memory_offer_lane(step, item->lane) : status;
 }
 
 static tgs_queue_item touched_copy(const struct step *step, const struct row *row) {
@@ -78,7 +80,7 @@ static tgs_status bury(struct step *step, const tgs_op *op, struct row *row) {
     finish(step, op, &item, TGS_QUEUE_DEAD);
     if (!item.last_error.ptr) item.last_error = TGS_STR("the lease ran out");
     item.fields |= TGS_QUEUE_ITEM_LAST_ERROR;
-    return store_item(step, row, &item);
+    return change_item(step, row, &item);
 }
 
 /* Items whose lease ran out: offer them again, or bury those that had their last attempt. */
@@ -127,7 +129,7 @@ static tgs_status claim_item(struct step *step, const tgs_op *op, struct row *ro
     item.lease_owner = op->owner;
     item.lease_expires = memory_later(step->now, op->ttl_ms);
     item.fields |= TGS_QUEUE_ITEM_TOKEN | TGS_QUEUE_ITEM_LEASE_OWNER | TGS_QUEUE_ITEM_LEASE_EXPIRES;
-    tgs_status status = memory_store(step, queue_of(step), row, &item);
+    tgs_status status = memory_replace(step, queue_of(step), row, &item);
     if (status != TGS_OK) return status;
     status = memory_host->row(step->sink, slot, &item);
     return status < 0 ? memory_host->fail(step->err, status, NULL, NULL) : status;
@@ -222,7 +224,7 @@ tgs_status memory_settle(struct step *step, const tgs_op *op) {
     }
     tgs_queue_item item = touched_copy(step, row);
     settle_item(step, op, &item);
-    tgs_status status = store_item(step, row, &item);
+    tgs_status status = change_item(step, row, &item);
     if (status == TGS_OK) memory_host->result(step->sink, op->index, 1, 0, 0);
     return status;
 }

@@ -55,18 +55,16 @@ static tgs_status get(const struct reading *reading) {
     return status;
 }
 
-static tgs_status get_by_name(const struct reading *reading, int table) {
+static tgs_status get_by_name(const struct reading *reading, size_t which) {
     const tgs_query *query = reading->query;
     tgs_status status = TGS_OK;
     for (size_t i = 0; status == TGS_OK && i < query->n_texts; i++) {
         const struct row *row =
-            memory_find_any(reading->session, table, &(struct name){.name = query->texts[i]});
+            table_find_named(&reading->session->tables[TGS_RECORD_PEER], which, query->texts[i]);
         if (!row) continue;
-        const struct name *name = row_data(row);
-        if (query->max_age_ms > 0 && name->seen_at < reading->now - query->max_age_ms) continue;
-        row = memory_find_any(reading->session, TGS_RECORD_PEER,
-                              &(tgs_peer){.kind = name->kind, .id = name->id});
-        if (row) status = give(reading, i, row_data(row));
+        const struct peer *owner = row_data(row);
+        if (query->max_age_ms > 0 && owner->names_seen_at[which] < reading->now - query->max_age_ms) continue;
+        status = give(reading, i, &owner->peer);
     }
     return status;
 }
@@ -139,7 +137,7 @@ static size_t count_expired(const struct table *table, int64_t now) {
 
 static int64_t count_live(const struct session *session, int32_t record, int64_t now) {
     const struct table *table = &session->tables[record];
-    return (int64_t)(table->n_rows - count_expired(table, now));
+    return (int64_t)(table->by_key.n_used - count_expired(table, now));
 }
 
 /* A session exists while it has a record, a live lease or the purge mark. */
@@ -212,8 +210,8 @@ static void add_stats(const struct registration *registration, int64_t now, tgs_
     stats->session_data += count_live(session, TGS_RECORD_SESSION, now);
     stats->dc_auths += count_live(session, TGS_RECORD_DC_AUTH, now);
     stats->peers += count_live(session, TGS_RECORD_PEER, now);
-    stats->usernames += (int64_t)session->tables[TABLE_USERNAME].n_rows;
-    stats->phones += (int64_t)session->tables[TABLE_PHONE].n_rows;
+    stats->usernames += (int64_t)session->tables[TGS_RECORD_PEER].by_name[NAME_USERNAME].n_used;
+    stats->phones += (int64_t)session->tables[TGS_RECORD_PEER].by_name[NAME_PHONE].n_used;
     stats->update_states += count_live(session, TGS_RECORD_UPDATE_STATE, now);
     stats->dedup_keys += count_live(session, TGS_RECORD_DEDUP, now);
     stats->conversations += count_live(session, TGS_RECORD_CONVERSATION, now);
@@ -250,9 +248,9 @@ static tgs_status answer(struct reading *reading) {
     case TGS_QUERY_LIST:
         return list(reading);
     case TGS_QUERY_PEER_BY_USERNAME:
-        return get_by_name(reading, TABLE_USERNAME);
+        return get_by_name(reading, NAME_USERNAME);
     default:
-        return get_by_name(reading, TABLE_PHONE);
+        return get_by_name(reading, NAME_PHONE);
     }
 }
 

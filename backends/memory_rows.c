@@ -12,10 +12,6 @@ tgs_status memory_walk(struct step *step, struct table *table, struct cursor *cu
 
 static tgs_status remove_row(struct step *step, int32_t record, struct row *row) {
     tgs_status status = memory_change(step, &step->session->tables[record], row, NULL);
-    if (status == TGS_OK && record == TGS_RECORD_PEER) {
-        status = memory_forget_names(step, TABLE_USERNAME, row_data(row));
-        if (status == TGS_OK) status = memory_forget_names(step, TABLE_PHONE, row_data(row));
-    }
     if (status == TGS_OK && record == TGS_RECORD_QUEUE_ITEM)
         status = memory_offer_lane(step, ((const tgs_queue_item *)row_data(row))->lane);
     return status;
@@ -32,7 +28,7 @@ static tgs_status remove_rows(struct step *step, int32_t record, size_t limit, s
 }
 
 tgs_status memory_delete(struct step *step, const tgs_op *op) {
-    struct row *row = memory_find_any(step->session, op->record, op->row);
+    struct row *row = table_find(&step->session->tables[op->record], op->row, step->hash);
     bool live = row && !memory_is_expired(&memory_layouts[op->record], row_data(row), step->now);
     tgs_status status = row ? remove_row(step, op->record, row) : TGS_OK;
     size_t removed = 0;
@@ -44,53 +40,58 @@ tgs_status memory_delete(struct step *step, const tgs_op *op) {
 
 /* --- put --------------------------------------------------------------------------------------- */
 
-/* Durations become points in time. */
-static void set_deadline(const struct layout *layout, const tgs_field *duration, void *data, const tgs_op *op,
+static const tgs_field *first_field(const struct layout *layout, uint64_t bits) {
+    return layout->by_bit[__builtin_ctzll(bits)];
+}
+
+static void copy_fields(const struct layout *layout, uint64_t bits, void *to, const void *from) {
+    for (; bits; bits &= bits - 1) field_copy(first_field(layout, bits), to, from);
+}
+
+static void stamp_fields(const struct layout *layout, uint64_t bits, void *data, int64_t now) {
+    for (; bits; bits &= bits - 1) *(int64_t *)field_at(data, first_field(layout, bits)) = now;
+}
+
+/* Those of some fields that are larger in `data` than in `row`. */
+static uint64_t larger_fields(const struct layout *layout, uint64_t bits, const void *data, const void *row) {
+    uint64_t larger = 0;
+    for (; bits; bits &= bits - 1) {
+        const tgs_field *field = first_field(layout, bits);
+        if (number_in(data, field) > number_in(row, field)) larger |= field->bit;
+    }
+    return larger;
+}
+
+/* A duration becomes a point in time; 0 in `expires` is never. */
+static void set_deadline(const struct layout *layout, uint64_t duration, void *data, const tgs_op *op,
                          int64_t now) {
-    int64_t ms = *(const int64_t *)field_at(op->row, duration);
+    int64_t ms = number_in(op->row, first_field(layout, duration));
     bool never = ms == 0 && layout->deadline == layout->orders[ORDER_EXPIRES].fields[0];
     *(int64_t *)field_at(data, layout->deadline) = never ? 0 : memory_later(now, ms);
     row_beginning(data)->fields |= layout->deadline->bit;
 }
 
-static bool is_larger(const tgs_field *field, const void *a, const void *b) {
-    return *(const int64_t *)field_at(a, field) > *(const int64_t *)field_at(b, field);
-}
-
-/* What becomes of one field, by the masks of the operation. */
-static void merge_field(const struct step *step, const struct layout *layout, const tgs_op *op,
-                        const tgs_field *field, void *data, uint32_t *notes) {
-    bool stored = has_field(data, field->bit);
-    if (op->clear & field->bit) {
-        static const char nothing[TABLE_ROW_SIZE];
-        field_copy(field, data, nothing);
-        row_beginning(data)->fields &= ~field->bit;
-    } else if (field->flags & TGS_FIELD_WRITE_ONLY) {
-        set_deadline(layout, field, data, op, step->now);
-    } else if ((op->stamp & field->bit) || ((op->stamp_new & field->bit) && (*notes & TGS_NOTE_NEW))) {
-        *(int64_t *)field_at(data, field) = step->now;
-        row_beginning(data)->fields |= field->bit;
-    } else if ((op->raise & field->bit) && stored && is_larger(field, data, op->row)) {
-        *notes |= TGS_NOTE_LOWER;
-    } else if (((op->set | op->raise) & field->bit) || ((op->fill & field->bit) && !stored)) {
-        field_copy(field, data, op->row);
-        row_beginning(data)->fields |= field->bit;
-    }
-}
-
 /* Write to `data` what the row becomes.  Its texts are borrowed from `old` and the operation. */
 static void merge(const struct step *step, const struct layout *layout, const tgs_op *op,
                   const struct row *old, void *data, uint32_t *notes) {
-    *notes = old ? 0 : TGS_NOTE_NEW;
+    static const char nothing[TABLE_ROW_SIZE];
     if (old) {
         memcpy(data, row_data(old), layout->row_size);
     } else {
         memset(data, 0, layout->row_size);
         for (size_t i = 0; i < layout->key.n; i++) field_copy(layout->key.fields[i], data, op->row);
     }
-    uint64_t touched = op->set | op->clear | op->raise | op->fill | op->stamp | op->stamp_new;
-    for (; touched; touched &= touched - 1)
-        merge_field(step, layout, op, layout->by_bit[__builtin_ctzll(touched)], data, notes);
+    uint64_t *fields = &row_beginning(data)->fields;
+    uint64_t lower = larger_fields(layout, op->raise & *fields, data, op->row);
+    uint64_t copied = op->set | (op->raise & ~lower) | (op->fill & ~*fields);
+    uint64_t stamped = op->stamp | (old ? 0 : op->stamp_new);
+    uint64_t duration = copied & layout->durations;
+    copy_fields(layout, copied & ~duration, data, op->row);
+    copy_fields(layout, op->clear, data, nothing);
+    stamp_fields(layout, stamped, data, step->now);
+    *fields = (*fields | (copied & ~duration) | stamped) & ~op->clear;
+    if (duration) set_deadline(layout, duration, data, op, step->now);
+    *notes = (old ? 0 : TGS_NOTE_NEW) | (lower ? TGS_NOTE_LOWER : 0);
 }
 
 bool memory_keeps_account(const struct row *stored, const tgs_op *op) {
@@ -104,30 +105,26 @@ static tgs_status replace_account(struct step *step) {
     return status == TGS_OK ? remove_rows(step, TGS_RECORD_UPDATE_STATE, SIZE_MAX, &removed) : status;
 }
 
-/* Names first: they need to know which ones the peer had. */
-static tgs_status store_peer(struct step *step, const tgs_op *op, struct row *old, tgs_peer *peer) {
-    const tgs_peer *was = old ? row_data(old) : NULL;
-    tgs_status status = memory_own_names(step, op, TABLE_USERNAME, was);
-    if (status == TGS_OK) status = memory_own_names(step, op, TABLE_PHONE, was);
-    return status == TGS_OK ? memory_store(step, &step->session->tables[TGS_RECORD_PEER], old, peer) : status;
-}
-
 /* Put `data` in the place of `old`, with all that hangs on it. */
 static tgs_status store_record(struct step *step, const tgs_op *op, struct row *old, void *data,
                                int64_t *version) {
-    if (op->record == TGS_RECORD_PEER) return store_peer(step, op, old, data);
+    if (op->record == TGS_RECORD_PEER) {
+        tgs_status status = memory_take_names(step, op, old, data);
+        if (status != TGS_OK) return status;
+    }
     if (op->record == TGS_RECORD_QUEUE_ITEM) return memory_enqueue(step, op, old, data);
     if (op->record == TGS_RECORD_CONVERSATION) {
         tgs_conversation *conversation = data;
         conversation->version = *version = memory_next_number(step);
         conversation->fields |= TGS_CONVERSATION_VERSION;
     }
-    return memory_store(step, &step->session->tables[op->record], old, data);
+    struct table *table = &step->session->tables[op->record];
+    return old ? memory_replace(step, table, old, data) : memory_insert(step, table, data, step->hash);
 }
 
 tgs_status memory_put(struct step *step, const tgs_op *op) {
     const struct layout *layout = &memory_layouts[op->record];
-    struct row *old = memory_find_any(step->session, op->record, op->row);
+    struct row *old = table_find(&step->session->tables[op->record], op->row, step->hash);
     struct row *live = old && !memory_is_expired(layout, row_data(old), step->now) ? old : NULL;
     if (live && memory_is_insert_only(op->record)) { /* never changed */
         memory_host->result(step->sink, op->index, 0, 0, 0);
@@ -152,7 +149,7 @@ static tgs_status mark_purging(struct step *step) {
     struct registration registration = *memory_registration(step->registered);
     if (registration.purging) return TGS_OK;
     registration.purging = 1;
-    tgs_status status = memory_store(step, &step->memory->registry, step->registered, &registration);
+    tgs_status status = memory_replace(step, &step->memory->registry, step->registered, &registration);
     step->registered = memory_find_session(step->memory, step->write->session);
     return status;
 }

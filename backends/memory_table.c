@@ -2,15 +2,12 @@
 #include "memory_table.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
 
 #define LEAF_ROWS 128
-#define FIRST_SLOTS 8
+#define CACHE_LINE 64
 #define FIRST_WAITING 16
 
 static const tgs_host *host;
-static uint64_t hash_seed; /* keys come from strangers: they must not be able to choose collisions */
 
 /* The first bytes of a row's place in an order, so that most comparisons need not fetch the row. */
 struct entry {
@@ -20,19 +17,13 @@ struct entry {
 
 void table_setup(const tgs_host *the_host) {
     host = the_host;
-    if (getrandom(&hash_seed, sizeof hash_seed, GRND_NONBLOCK) < 0)
-        hash_seed = (uint64_t)host->monotonic_ns();
+    index_setup(the_host);
 }
 
 /* --- fields ------------------------------------------------------------------------------ */
 
 static tgs_str text_in(const void *data, const tgs_field *field) {
     return *(const tgs_str *)field_at(data, field);
-}
-
-static int64_t number_in(const void *data, const tgs_field *field) {
-    const void *at = field_at(data, field);
-    return field->type == TGS_TYPE_I32 ? *(const int32_t *)at : *(const int64_t *)at;
 }
 
 static int text_compare(tgs_str a, tgs_str b) {
@@ -43,35 +34,6 @@ static int text_compare(tgs_str a, tgs_str b) {
 
 /* --- rows ---------------------------------------------------------------------------------- */
 
-static uint64_t mix(uint64_t hash, uint64_t word) {
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-    return hash ^ hash >> 32;
-}
-
-static uint64_t hash_text(uint64_t hash, tgs_str text) {
-    size_t i = 0;
-    for (; i + sizeof(uint64_t) <= text.len; i += sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, text.ptr + i, sizeof word);
-        hash = mix(hash, word);
-    }
-    uint64_t rest = 0;
-    if (i < text.len) memcpy(&rest, text.ptr + i, text.len - i);
-    return mix(mix(hash, rest), text.len);
-}
-
-uint32_t hash_key(const struct layout *layout, const void *data) {
-    uint64_t hash = hash_seed;
-    for (size_t i = 0; i < layout->key.n; i++) {
-        const tgs_field *field = layout->key.fields[i];
-        if (field->type == TGS_TYPE_TEXT)
-            hash = hash_text(hash, text_in(data, field));
-        else
-            hash = mix(hash, (uint64_t)number_in(data, field));
-    }
-    return (uint32_t)mix(hash, hash_seed);
-}
-
 struct texts {
     const tgs_str *ptr;
     size_t count;
@@ -81,62 +43,59 @@ _Static_assert(sizeof(tgs_str) == sizeof(tgs_bytes) && offsetof(tgs_str, len) ==
                    sizeof(tgs_str) == sizeof(struct texts),
                "texts, blobs and lists of texts are copied alike");
 
-static size_t owned_size(const tgs_field *field, const void *data) {
-    if (field->type != TGS_TYPE_TEXTS) return text_in(data, field).len;
-    struct texts texts = *(struct texts *)field_at(data, field);
-    size_t size = texts.count * sizeof(tgs_str);
-    for (size_t i = 0; i < texts.count; i++) size += texts.ptr[i].len;
-    return size;
+static struct texts *list_in(const struct layout *layout, const void *data) {
+    return field_at(data, layout->list);
 }
 
-static void own_text(tgs_str *text, char **free_space) {
-    if (!text->ptr) return;
-    if (text->len) memcpy(*free_space, text->ptr, text->len);
-    text->ptr = *free_space;
-    *free_space += text->len;
-}
-
-static void own_field(const tgs_field *field, void *data, char **free_space) {
-    if (field->type != TGS_TYPE_TEXTS) {
-        own_text(field_at(data, field), free_space);
-        return;
-    }
-    struct texts *texts = field_at(data, field);
-    if (!texts->count) return;
-    tgs_str *copy = (tgs_str *)(void *)*free_space; /* the first of the row's owned fields, so aligned */
-    memcpy(copy, texts->ptr, texts->count * sizeof *copy);
-    *free_space += texts->count * sizeof *copy;
-    for (size_t i = 0; i < texts->count; i++) own_text(&copy[i], free_space);
-    texts->ptr = copy;
-}
-
-static size_t owned_sizes(const struct layout *layout, const void *data) {
+static size_t texts_size(const struct layout *layout, const void *data) {
     size_t size = 0;
-    for (size_t i = 0; i < layout->n_owned; i++) size += owned_size(layout->owned[i], data);
+    if (layout->list) {
+        const struct texts *list = list_in(layout, data);
+        size += list->count * sizeof(tgs_str);
+        for (size_t i = 0; i < list->count; i++) size += list->ptr[i].len;
+    }
+    for (size_t i = 0; i < layout->n_texts; i++) size += text_in(data, layout->texts[i]).len;
     return size;
 }
 
-/* Move all that `data` points to into `texts`, which has room for it. */
-static void own_fields(const struct layout *layout, void *data, char *texts) {
-    for (size_t i = 0; i < layout->n_owned; i++) own_field(layout->owned[i], data, &texts);
+static char *move_text(tgs_str *text, char *to) {
+    if (!text->ptr) return to;
+    memcpy(to, text->ptr, text->len);
+    text->ptr = to;
+    return to + text->len;
+}
+
+static char *move_list(struct texts *list, char *to) {
+    if (!list->count) return to;
+    tgs_str *texts = (tgs_str *)(void *)to;
+    memcpy(texts, list->ptr, list->count * sizeof *texts);
+    list->ptr = texts;
+    to += list->count * sizeof *texts;
+    for (size_t i = 0; i < list->count; i++) to = move_text(&texts[i], to);
+    return to;
+}
+
+/* Copy all that `data` points to to `to`, which has room for it and is aligned, and make it point there. */
+static void move_texts(const struct layout *layout, void *data, char *to) {
+    if (layout->list) to = move_list(list_in(layout, data), to);
+    for (size_t i = 0; i < layout->n_texts; i++) to = move_text(field_at(data, layout->texts[i]), to);
 }
 
 static char *inner_texts(const struct layout *layout, struct row *row) {
     return (char *)row_data(row) + layout->row_size;
 }
 
-struct row *row_new(const struct layout *layout, const void *data, uint32_t hash) {
-    size_t texts_size = owned_sizes(layout, data);
-    size_t size = sizeof(struct row) + layout->row_size + texts_size;
+struct row *row_new(const struct layout *layout, void *data, uint32_t hash) {
+    size_t inner = texts_size(layout, data), size = sizeof(struct row) + layout->row_size + inner;
     if (size > INT32_MAX) return NULL;
     struct row *row = host->alloc(size);
     if (!row) return NULL;
     *row = (struct row){.texts = inner_texts(layout, row),
-                        .texts_size = (uint32_t)texts_size,
+                        .texts_size = (uint32_t)inner,
                         .hash = hash,
                         .size = (uint32_t)size & INT32_MAX};
+    move_texts(layout, data, row->texts);
     memcpy(row_data(row), data, layout->row_size);
-    own_fields(layout, row_data(row), row->texts);
     return row;
 }
 
@@ -157,29 +116,32 @@ void row_free(struct row *row) {
     host->release(row);
 }
 
-static bool same_owned(const tgs_field *field, const void *a, const void *b) {
-    if (field->type != TGS_TYPE_TEXTS) {
-        tgs_str left = text_in(a, field), right = text_in(b, field);
-        return !left.ptr == !right.ptr && same_text(left, right);
-    }
-    struct texts left = *(struct texts *)field_at(a, field), right = *(struct texts *)field_at(b, field);
-    if (left.count != right.count) return false;
-    for (size_t i = 0; i < left.count; i++)
-        if (!same_text(left.ptr[i], right.ptr[i])) return false;
+static bool same_lists(struct texts a, struct texts b) {
+    if (a.count != b.count) return false;
+    for (size_t i = 0; i < a.count; i++)
+        if (!same_text(a.ptr[i], b.ptr[i])) return false;
     return true;
 }
 
 static bool same_texts(const struct layout *layout, const void *a, const void *b) {
-    for (size_t i = 0; i < layout->n_owned; i++)
-        if (!same_owned(layout->owned[i], a, b)) return false;
+    if (layout->list && !same_lists(*list_in(layout, a), *list_in(layout, b))) return false;
+    for (size_t i = 0; i < layout->n_texts; i++) {
+        tgs_str left = text_in(a, layout->texts[i]), right = text_in(b, layout->texts[i]);
+        if (!left.ptr != !right.ptr || !same_text(left, right)) return false;
+    }
     return true;
 }
 
-static bool own_new_texts(const struct layout *layout, struct row *row, void *data) {
-    size_t size = owned_sizes(layout, data);
+static void share_texts(const struct layout *layout, void *data, const void *with) {
+    if (layout->list) field_copy(layout->list, data, with);
+    for (size_t i = 0; i < layout->n_texts; i++) field_copy(layout->texts[i], data, with);
+}
+
+static bool move_texts_out(const struct layout *layout, struct row *row, void *data) {
+    size_t size = texts_size(layout, data);
     char *texts = size <= INT32_MAX ? host->alloc(size ? size : 1) : NULL;
     if (!texts) return false;
-    own_fields(layout, data, texts);
+    move_texts(layout, data, texts);
     row->texts = texts;
     row->texts_size = (uint32_t)size;
     return true;
@@ -189,8 +151,8 @@ bool row_overwrite(const struct layout *layout, struct row *row, void *data, str
     *before = (struct row_before){row->texts, row->texts_size};
     memcpy(before + 1, row_data(row), layout->row_size);
     if (same_texts(layout, data, row_data(row)))
-        for (size_t i = 0; i < layout->n_owned; i++) field_copy(layout->owned[i], data, row_data(row));
-    else if (!own_new_texts(layout, row, data))
+        share_texts(layout, data, row_data(row));
+    else if (!move_texts_out(layout, row, data))
         return false;
     memcpy(row_data(row), data, layout->row_size);
     return true;
@@ -205,6 +167,63 @@ void row_restore(const struct layout *layout, struct row *row, const struct row_
 
 void row_settle(struct row *row, const struct row_before *before) {
     if (row->texts != before->texts) free_texts(row, before->texts, before->texts_size);
+}
+
+/* --- names ------------------------------------------------------------------------------------- */
+
+static struct texts names_of(const struct table *table, size_t which, const void *data) {
+    const tgs_field *field = table->layout->names[which];
+    if (!field) return (struct texts){0};
+    if (field->type == TGS_TYPE_TEXTS) return *(const struct texts *)field_at(data, field);
+    const tgs_str *text = field_at(data, field);
+    return (struct texts){text, text->ptr ? 1 : 0};
+}
+
+static char fold(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+
+bool folds_to(tgs_str shown, tgs_str folded) {
+    if (shown.len != folded.len) return false;
+    for (size_t i = 0; i < shown.len; i++)
+        if (fold(shown.ptr[i]) != folded.ptr[i]) return false;
+    return true;
+}
+
+static bool has_name(const struct table *table, size_t which, const struct row *row, tgs_str name) {
+    struct texts names = names_of(table, which, row_data(row));
+    for (size_t i = 0; i < names.count; i++)
+        if (folds_to(names.ptr[i], name)) return true;
+    return false;
+}
+
+struct row *table_find_named(const struct table *table, size_t which, tgs_str name) {
+    uint32_t hash = hash_name(name);
+    size_t at = hash;
+    struct row *row;
+    while ((row = index_next(&table->by_name[which], hash, &at)))
+        if (!row->gone && has_name(table, which, row, name)) return row;
+    return NULL;
+}
+
+static bool reserve_names(struct table *table, const struct row *row) {
+    for (size_t which = 0; which < TABLE_NAMES; which++)
+        if (!index_reserve(&table->by_name[which], names_of(table, which, row_data(row)).count)) return false;
+    return true;
+}
+
+static void link_names(struct table *table, struct row *row) {
+    for (size_t which = 0; which < TABLE_NAMES; which++) {
+        struct texts names = names_of(table, which, row_data(row));
+        for (size_t i = 0; i < names.count; i++)
+            index_insert(&table->by_name[which], row, hash_name(names.ptr[i]));
+    }
+}
+
+static void unlink_names(struct table *table, const struct row *row) {
+    for (size_t which = 0; which < TABLE_NAMES; which++) {
+        struct texts names = names_of(table, which, row_data(row));
+        for (size_t i = 0; i < names.count; i++)
+            index_remove(&table->by_name[which], row, hash_name(names.ptr[i]));
+    }
 }
 
 /* --- orders ---------------------------------------------------------------------------------- */
@@ -436,22 +455,21 @@ struct row *cursor_next(struct cursor *cursor) {
 static bool wait_for_order(struct table *table, struct row *row) {
     if (table->n_waiting == table->waiting_capacity) {
         size_t capacity = table->waiting_capacity ? table->waiting_capacity * 2 : FIRST_WAITING;
-        struct entry *waiting = host->resize(table->waiting, capacity * sizeof *waiting);
+        struct row **waiting = host->resize(table->waiting, capacity * sizeof *waiting);
         if (!waiting) return false;
         table->waiting = waiting;
         table->waiting_capacity = capacity;
     }
-    table->waiting[table->n_waiting++] =
-        (struct entry){order_prefix(&table->layout->orders[0], row_data(row)), row};
+    table->waiting[table->n_waiting++] = row;
     row->waiting = (uint32_t)table->n_waiting;
     return true;
 }
 
 /* The last one takes its place. */
 static void stop_waiting(struct table *table, struct row *row) {
-    struct entry last = table->waiting[--table->n_waiting];
+    struct row *last = table->waiting[--table->n_waiting];
     table->waiting[row->waiting - 1] = last;
-    last.row->waiting = row->waiting;
+    last->waiting = row->waiting;
     row->waiting = 0;
 }
 
@@ -462,16 +480,26 @@ static int compare_waiting(const void *a, const void *b, void *by) {
     return order_compare(by, row_data(right->row), row_data(left->row));
 }
 
-static void sort_waiting(struct table *table) {
+static bool sort_waiting(struct table *table) {
     struct order_by by = table->layout->orders[0];
-    qsort_r(table->waiting, table->n_waiting, sizeof *table->waiting, compare_waiting, &by);
-    for (size_t i = 0; i < table->n_waiting; i++) table->waiting[i].row->waiting = (uint32_t)i + 1;
+    size_t n = table->n_waiting;
+    struct entry *entries = host->alloc(n * sizeof *entries);
+    if (!entries) return false;
+    for (size_t i = 0; i < n; i++)
+        entries[i] = (struct entry){order_prefix(&by, row_data(table->waiting[i])), table->waiting[i]};
+    qsort_r(entries, n, sizeof *entries, compare_waiting, &by);
+    for (size_t i = 0; i < n; i++) {
+        table->waiting[i] = entries[i].row;
+        table->waiting[i]->waiting = (uint32_t)i + 1;
+    }
+    host->release(entries);
+    return true;
 }
 
 bool table_settle(struct table *table) {
-    if (table->n_waiting > 1) sort_waiting(table);
+    if (table->n_waiting > 1 && !sort_waiting(table)) return false;
     while (table->n_waiting) {
-        struct row *row = table->waiting[table->n_waiting - 1].row;
+        struct row *row = table->waiting[table->n_waiting - 1];
         if (!insert(table, 0, row)) return false;
         stop_waiting(table, row);
     }
@@ -483,54 +511,25 @@ bool table_settle(struct table *table) {
 
 /* --- tables ---------------------------------------------------------------------------------- */
 
-static size_t slot_after(const struct table *table, size_t slot) { return (slot + 1) & (table->n_slots - 1); }
+/* The next row whose key has this hash, of which all will be needed, and the beginning of its texts. */
+static struct row *fetch_next(const struct table *table, uint32_t hash, size_t *at) {
+    struct row *row = index_next(&table->by_key, hash, at);
+    for (size_t i = 0; row && i < sizeof *row + table->layout->row_size + CACHE_LINE; i += CACHE_LINE)
+        __builtin_prefetch((const char *)row + i);
+    return row;
+}
 
-static size_t first_slot(const struct table *table, uint32_t hash) { return hash & (table->n_slots - 1); }
+void table_prefetch(const struct table *table, uint32_t hash) {
+    size_t at = hash;
+    fetch_next(table, hash, &at);
+}
 
 struct row *table_find(const struct table *table, const void *data, uint32_t hash) {
-    if (!table->n_rows) return NULL;
-    const struct slot *slot;
-    for (size_t at = first_slot(table, hash); (slot = &table->slots[at])->row; at = slot_after(table, at))
-        if (slot->hash == hash && !slot->row->gone &&
-            order_compare(&table->layout->key, row_data(slot->row), data) == 0)
-            return slot->row;
+    size_t at = hash;
+    struct row *row;
+    while ((row = fetch_next(table, hash, &at)))
+        if (!row->gone && order_compare(&table->layout->key, row_data(row), data) == 0) return row;
     return NULL;
-}
-
-static void hash_insert(struct table *table, struct slot slot) {
-    size_t at = first_slot(table, slot.hash);
-    while (table->slots[at].row) at = slot_after(table, at);
-    table->slots[at] = slot;
-}
-
-/* Rows behind a free slot would not be found: those that may stand nearer to their first slot move up. */
-static void hash_remove(struct table *table, const struct row *row) {
-    size_t free_slot = first_slot(table, row->hash);
-    while (table->slots[free_slot].row != row) free_slot = slot_after(table, free_slot);
-    const size_t mask = table->n_slots - 1;
-    for (size_t at = slot_after(table, free_slot); table->slots[at].row; at = slot_after(table, at)) {
-        size_t wanted = first_slot(table, table->slots[at].hash);
-        if (((at - wanted) & mask) < ((at - free_slot) & mask)) continue;
-        table->slots[free_slot] = table->slots[at];
-        free_slot = at;
-    }
-    table->slots[free_slot].row = NULL;
-}
-
-/* Room for one more row: at least a quarter of the slots is free. */
-static bool grow_slots(struct table *table) {
-    if ((table->n_rows + 1) * 4 <= table->n_slots * 3) return true;
-    struct slot *old = table->slots;
-    size_t old_count = table->n_slots, count = old_count ? old_count * 2 : FIRST_SLOTS;
-    struct slot *slots = host->alloc(count * sizeof *slots);
-    if (!slots) return false;
-    memset(slots, 0, count * sizeof *slots);
-    table->slots = slots;
-    table->n_slots = count;
-    for (size_t i = 0; i < old_count; i++)
-        if (old[i].row) hash_insert(table, old[i]);
-    host->release(old);
-    return true;
 }
 
 /* Into one of the orders that it belongs in. */
@@ -546,23 +545,23 @@ static void leave_order(struct table *table, size_t order, struct row *row) {
 }
 
 bool table_link(struct table *table, struct row *row) {
-    if (!grow_slots(table)) return false;
+    if (!index_reserve(&table->by_key, 1) || !reserve_names(table, row)) return false;
     uint32_t member = table->layout->member_of(table->layout, row_data(row));
-    for (size_t order = 0; order < TABLE_ORDERS; order++) {
-        if (!(member >> order & 1) || enter_order(table, order, row)) continue;
-        while (order-- > 0)
-            if (member >> order & 1) leave_order(table, order, row);
+    for (uint32_t left = member; left; left &= left - 1) {
+        if (enter_order(table, (size_t)__builtin_ctz(left), row)) continue;
+        for (uint32_t entered = member & ~left; entered; entered &= entered - 1)
+            leave_order(table, (size_t)__builtin_ctz(entered), row);
         return false;
     }
-    hash_insert(table, (struct slot){row, row->hash});
-    table->n_rows++;
+    index_insert(&table->by_key, row, row->hash);
+    link_names(table, row);
     return true;
 }
 
 void table_unlink(struct table *table, struct row *row) {
     for (size_t order = 0; order < TABLE_ORDERS; order++) leave_order(table, order, row);
-    hash_remove(table, row);
-    table->n_rows--;
+    index_remove(&table->by_key, row, row->hash);
+    unlink_names(table, row);
 }
 
 bool table_keeps_place(const struct table *table, const struct row *row, const void *data) {
@@ -572,18 +571,15 @@ bool table_keeps_place(const struct table *table, const struct row *row, const v
     for (size_t order = 0; order < TABLE_ORDERS; order++)
         if ((member >> order & 1) && order_compare(&layout->orders[order], row_data(row), data) != 0)
             return false;
+    for (size_t which = 0; which < TABLE_NAMES; which++)
+        if (!same_lists(names_of(table, which, row_data(row)), names_of(table, which, data))) return false;
     return true;
 }
 
-void table_prefetch(const struct table *table, uint32_t hash, int step) {
-    if (!table->n_rows) return;
-    const struct slot *slot = &table->slots[first_slot(table, hash)];
-    __builtin_prefetch(step == 0 ? (const void *)slot : (const void *)slot->row);
-}
-
 void table_clear(struct table *table) {
-    for (size_t i = 0; i < table->n_slots; i++) row_free(table->slots[i].row);
-    host->release(table->slots);
+    for (size_t i = 0; i < table->by_key.n_slots; i++) row_free(table->by_key.slots[i].row);
+    host->release(table->by_key.slots);
+    for (size_t which = 0; which < TABLE_NAMES; which++) host->release(table->by_name[which].slots);
     host->release(table->waiting);
     for (size_t order = 0; order < TABLE_ORDERS; order++) order_clear(&table->orders[order]);
     *table = (struct table){.layout = table->layout};

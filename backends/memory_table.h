@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows in memory: found by key through a hash, walked in order through sorted leaves.
+/* Rows in memory: found by key, and by names, through hashes; walked in order through sorted leaves.
  *
  * Linking a row may need memory and so may fail; unlinking never does.  A writer
  * therefore links new versions at once beside the old ones, which it marks as gone, and
@@ -18,8 +18,9 @@
 
 #define TABLE_ORDERS 5
 #define TABLE_ORDER_FIELDS 6
-#define TABLE_OWNED_FIELDS 12
+#define TABLE_TEXT_FIELDS 12
 #define TABLE_FIELD_BITS 64
+#define TABLE_NAMES 2
 #define TABLE_ROW_SIZE 512 /* more than any record's struct takes */
 
 /* The beginning that all records' structs share. */
@@ -39,13 +40,16 @@ struct layout {
     const tgs_field *fields;
     size_t n_fields;
     size_t row_size;
-    uint64_t bits;                              /* all bits of the fields */
-    const tgs_field *by_bit[TABLE_FIELD_BITS];  /* the field of bit 1 << i */
-    const tgs_field *owned[TABLE_OWNED_FIELDS]; /* texts and blobs; a list of texts comes first */
-    size_t n_owned;
-    const tgs_field *deadline; /* what the record's duration becomes: expires or due; or NULL */
+    uint64_t bits;                             /* all bits of the fields */
+    const tgs_field *by_bit[TABLE_FIELD_BITS]; /* the field of bit 1 << i */
+    const tgs_field *list;                     /* of texts; or NULL */
+    const tgs_field *texts[TABLE_TEXT_FIELDS]; /* and blobs */
+    size_t n_texts;
+    uint64_t durations;        /* bits of what is not stored, but becomes a point in time ... */
+    const tgs_field *deadline; /* ... here: expires or due; or NULL */
     struct order_by key;
     struct order_by orders[TABLE_ORDERS];
+    const tgs_field *names[TABLE_NAMES]; /* texts by which a row is found, too; or NULL */
     bool lazy; /* rows wait for orders[0] until table_settle */
     uint32_t (*member_of)(const struct layout *layout, const void *data); /* bit i: stands in orders[i] */
 };
@@ -78,19 +82,25 @@ struct order {
     size_t n_leaves, capacity;
 };
 
-/* A place of the hash table.  The hash tells most rows apart without fetching them. */
+/* A place of an index.  The hash tells most rows apart without fetching them. */
 struct slot {
     struct row *row; /* NULL: free */
     uint32_t hash;
 };
 
-struct table {
-    const struct layout *layout;
+/* Rows by a hash. */
+struct index {
     struct slot *slots; /* open addressing, linear */
     size_t n_slots;     /* 0 or a power of two */
-    size_t n_rows;
+    size_t n_used;
+};
+
+struct table {
+    const struct layout *layout;
+    struct index by_key;
+    struct index by_name[TABLE_NAMES];
     struct order orders[TABLE_ORDERS];
-    struct entry *waiting; /* rows that are not in orders[0] yet */
+    struct row **waiting; /* rows that are not in orders[0] yet */
     size_t n_waiting, waiting_capacity;
 };
 
@@ -110,6 +120,10 @@ static inline bool has_field(const void *data, uint64_t bit) {
 static inline void *field_at(const void *data, const tgs_field *field) {
     return (char *)data + field->offset;
 }
+static inline int64_t number_in(const void *data, const tgs_field *field) {
+    const void *at = field_at(data, field);
+    return field->type == TGS_TYPE_I32 ? *(const int32_t *)at : *(const int64_t *)at;
+}
 /* Of the kinds of member there are, a text, a blob and a list of texts take two words. */
 static inline void field_copy(const tgs_field *field, void *to, const void *from) {
     if (field->type == TGS_TYPE_I32)
@@ -123,11 +137,35 @@ static inline bool same_text(tgs_str a, tgs_str b) {
     return a.len == b.len && (a.ptr == b.ptr || a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* --- memory_index.c ---------------------------------------------------------------------------- */
+
+void index_setup(const tgs_host *host);
+
 /* Of the key members of `data`. */
 uint32_t hash_key(const struct layout *layout, const void *data);
+/* The same for a name in small and in capital letters. */
+uint32_t hash_name(tgs_str name);
+
+/* Make room for `count` more rows.  False: out of memory. */
+bool index_reserve(struct index *index, size_t count);
+void index_insert(struct index *index, struct row *row, uint32_t hash);
+void index_remove(struct index *index, const struct row *row, uint32_t hash);
+/* Where rows with this hash begin, or NULL. */
+static inline const struct slot *index_slot(const struct index *index, uint32_t hash) {
+    return index->n_slots ? &index->slots[hash & (index->n_slots - 1)] : NULL;
+}
+/* The next row with this hash, or NULL.  `at` begins as the hash. */
+static inline struct row *index_next(const struct index *index, uint32_t hash, size_t *at) {
+    if (!index->n_used) return NULL;
+    for (const struct slot *slot; (slot = &index->slots[(*at)++ & (index->n_slots - 1)])->row;)
+        if (slot->hash == hash) return slot->row;
+    return NULL;
+}
+
+/* --- memory_table.c ---------------------------------------------------------------------------- */
 
 /* A row that owns a deep copy of `data`, whose key has that hash.  NULL: out of memory. */
-struct row *row_new(const struct layout *layout, const void *data, uint32_t hash);
+struct row *row_new(const struct layout *layout, void *data, uint32_t hash);
 /* Overwrites it first: any row may hold a secret. */
 void row_free(struct row *row);
 
@@ -143,13 +181,17 @@ void row_settle(struct row *row, const struct row_before *before);
 
 /* The row with the key of `data`, unless it is gone. */
 struct row *table_find(const struct table *table, const void *data, uint32_t hash);
+/* The row that has this name, in small letters, among its names[which], unless it is gone. */
+struct row *table_find_named(const struct table *table, size_t which, tgs_str name);
+/* Do two texts differ in nothing but capital letters?  `folded` has none. */
+bool folds_to(tgs_str shown, tgs_str folded);
 /* Both versions of a row may be linked at once.  False: out of memory, nothing has changed. */
 bool table_link(struct table *table, struct row *row);
 void table_unlink(struct table *table, struct row *row);
-/* Would the row, with this data, stand where it stands in every order? */
+/* Would the row, with this data, be found by the same names and stand where it stands in every order? */
 bool table_keeps_place(const struct table *table, const struct row *row, const void *data);
-/* Ask for what table_find will need: step 0 for all keys, then step 1. */
-void table_prefetch(const struct table *table, uint32_t hash, int step);
+/* Ask for the row that table_find will look at. */
+void table_prefetch(const struct table *table, uint32_t hash);
 /* Put the rows that wait into orders[0], before it is walked.  False: out of memory, some still wait. */
 bool table_settle(struct table *table);
 static inline bool table_is_settled(const struct table *table) { return table->n_waiting == 0; }
