@@ -346,7 +346,7 @@ static tgs_status apply(struct step *step, const tgs_op *op) {
 }
 
 /* Hash the keys of some operations, and ask for all that will be looked at before waiting for the first:
- * rows are scattered over memory. */
+ * rows are scattered over memory.  (A function that only prefetched would be left out by gcc.) */
 static void look_ahead(const struct step *step, size_t first, size_t end, uint32_t *hashes) {
     const struct table *tables = step->session->tables;
     for (size_t i = first; i < end; i++) {
@@ -355,10 +355,11 @@ static void look_ahead(const struct step *step, size_t first, size_t end, uint32
         const struct table *table = &tables[op->record];
         hashes[i - first] = hash_key(table->layout, op->row);
         __builtin_prefetch(index_slot(&table->by_key, hashes[i - first]));
+        const tgs_peer *peer = op->row;
         if (op->record == TGS_RECORD_PEER && (op->set & TGS_PEER_USERNAMES))
             __builtin_prefetch(index_slot(&table->by_name[NAME_USERNAME], hash_name(op->folded[0])));
         if (op->record == TGS_RECORD_PEER && (op->set & TGS_PEER_PHONE))
-            __builtin_prefetch(index_slot(&table->by_name[NAME_PHONE], hash_name(((const tgs_peer *)op->row)->phone)));
+            __builtin_prefetch(index_slot(&table->by_name[NAME_PHONE], hash_name(peer->phone)));
     }
     for (size_t i = first; i < end; i++) {
         const tgs_op *op = op_at(step->write, i);

@@ -50,7 +50,7 @@ struct registration {
 /* What is stored of a peer. */
 struct peer {
     tgs_peer peer;
-    int64_t names_seen_at[TABLE_NAMES];
+    int64_t names_seen_at[TABLE_NAMES]; /* when its usernames, and its phone, were put last */
 };
 
 struct change {

@@ -73,7 +73,8 @@ static void insert(struct index *index, struct slot slot) {
 }
 
 static bool grow(struct index *index) {
-    struct index grown = {.n_slots = index->n_slots ? index->n_slots * 2 : FIRST_SLOTS, .n_used = index->n_used};
+    struct index grown = {.n_slots = index->n_slots ? index->n_slots * 2 : FIRST_SLOTS,
+                          .n_used = index->n_used};
     grown.slots = host->alloc(grown.n_slots * sizeof *grown.slots);
     if (!grown.slots) return false;
     memset(grown.slots, 0, grown.n_slots * sizeof *grown.slots);

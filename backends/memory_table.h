@@ -50,7 +50,7 @@ struct layout {
     struct order_by key;
     struct order_by orders[TABLE_ORDERS];
     const tgs_field *names[TABLE_NAMES]; /* texts by which a row is found, too; or NULL */
-    bool lazy; /* rows wait for orders[0] until table_settle */
+    bool lazy;                           /* rows wait for orders[0] until table_settle */
     uint32_t (*member_of)(const struct layout *layout, const void *data); /* bit i: stands in orders[i] */
 };
 
