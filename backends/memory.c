@@ -172,8 +172,10 @@ tgs_status memory_replace(struct step *step, struct table *table, struct row *ol
     return new ? memory_change(step, table, old, new) : memory_exhausted(step);
 }
 
+static bool is_overwritten(const struct change *change) { return change->old && change->old == change->new; }
+
 static void commit_change(const struct memory *memory, const struct change *done) {
-    if (done->old && done->old == done->new) {
+    if (is_overwritten(done)) {
         row_settle(done->old, before_of(memory, done));
         return;
     }
@@ -182,7 +184,7 @@ static void commit_change(const struct memory *memory, const struct change *done
 }
 
 static void undo_change(const struct memory *memory, const struct change *done) {
-    if (done->old && done->old == done->new) {
+    if (is_overwritten(done)) {
         row_restore(done->table->layout, done->old, before_of(memory, done));
         return;
     }

@@ -258,6 +258,10 @@ tgs_status task_keep(struct task *task, const struct layout *layout, void *row, 
 /* The text of a column, ptr NULL for NULL.  The statement is reset on failure. */
 tgs_status task_text(struct task *task, struct statement *statement, int column, tgs_str *text);
 
+static inline bool text_same(tgs_str a, tgs_str b) {
+    return a.len == b.len && (!a.len || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
 /* Give a row to the sink. */
 static inline tgs_status task_give(const struct task *task, size_t slot, const void *row) {
     tgs_status status = sqlite_host->row(task->sink, slot, row);

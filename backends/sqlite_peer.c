@@ -144,13 +144,17 @@ tgs_status peer_put_names(struct task *task, const tgs_op *op, const tgs_peer *s
     return status == TGS_OK && (named & TGS_PEER_PHONE) ? put_phone(task, op, stored, op->row) : status;
 }
 
+static int64_t age_or(int64_t age, const tgs_peer *stored) {
+    return age == AGE_OF_PEER ? stored->seen_at : age;
+}
+
 /* Names that are put are as old as the put says; others stay as old as they were. */
 static int64_t age_of(const tgs_op *op, uint64_t bit, const tgs_peer *stored, int64_t before, int64_t put,
                       const tgs_peer *row) {
     int64_t age = put;
     if (!(op->set & bit)) {
         if (!stored || !(stored->fields & bit)) return AGE_OF_PEER;
-        age = before == AGE_OF_PEER ? stored->seen_at : before;
+        age = age_or(before, stored);
     }
     return (row->fields & TGS_PEER_SEEN_AT) && row->seen_at == age ? AGE_OF_PEER : age;
 }
@@ -185,10 +189,6 @@ static bool changes_nothing_else(const tgs_op *op, const tgs_peer *stored, const
 
 static bool is_recent(const struct task *task, const tgs_op *op, int64_t time) {
     return time <= task->now && time > task->now - op->fresh_ms;
-}
-
-static int64_t age_or(int64_t age, const tgs_peer *stored) {
-    return age == AGE_OF_PEER ? stored->seen_at : age;
 }
 
 bool peer_is_fresh(const struct task *task, const tgs_op *op, const tgs_peer *stored,

@@ -112,8 +112,6 @@ static int compare_text(tgs_str a, tgs_str b) {
     return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-static bool same_text(tgs_str a, tgs_str b) { return compare_text(a, b) == 0; }
-
 /* Has the row the place in the list where the statement was told to begin? */
 static bool same_place(const struct statement *statement, const void *a, const void *b) {
     for (int i = 0; i < statement->n_parameters; i++) {
@@ -230,7 +228,7 @@ static tgs_status list_sessions(struct task *task, const tgs_query *query) {
         if (status != TGS_OK || !found) return status;
         status = task_decode(task, statement, &row);
         if (status != TGS_OK) break;
-        if (!query->n_texts || !same_text(row.name, first.name)) status = task_give(task, slot++, &row);
+        if (!query->n_texts || !text_same(row.name, first.name)) status = task_give(task, slot++, &row);
     }
     if (statement->handle) statement_reset(statement);
     return status;
@@ -247,7 +245,7 @@ static tgs_status count_sessions(struct task *task, int64_t *count) {
         tgs_str name;
         status = task_text(task, statement, 0, &name);
         if (status != TGS_OK) break;
-        if (task->session.ptr && !same_text(name, first.name)) {
+        if (task->session.ptr && !text_same(name, first.name)) {
             statement_reset(statement);
             break;
         }

@@ -70,14 +70,10 @@ void member_take(void *row, const tgs_field *field, const void *from) {
     ((struct row_start *)row)->fields |= field->bit;
 }
 
-static bool same_text(const tgs_str *a, const tgs_str *b) {
-    return a->len == b->len && (!a->len || memcmp(a->ptr, b->ptr, a->len) == 0);
-}
-
 static bool same_texts(const struct texts *a, const struct texts *b) {
     if (a->count != b->count) return false;
     for (size_t i = 0; i < a->count; i++)
-        if (!same_text(&a->ptr[i], &b->ptr[i])) return false;
+        if (!text_same(a->ptr[i], b->ptr[i])) return false;
     return true;
 }
 
@@ -91,7 +87,7 @@ bool member_same(const tgs_field *field, const void *a, const void *b) {
     case TGS_TYPE_TEXTS:
         return same_texts(left, right);
     default:
-        return same_text(left, right); /* a blob has the same shape */
+        return text_same(*(const tgs_str *)left, *(const tgs_str *)right); /* a blob has the same shape */
     }
 }
 

@@ -249,9 +249,9 @@ static int64_t age_in(const struct statement *statement, int column) {
 
 static tgs_status take_row(struct task *task, const struct statement *statement, const tgs_op *op,
                            struct stored *stored) {
-    uint64_t replaced = op->tag == TGS_OP_PUT ? op->set | op->clear : 0;
+    uint64_t unused = op->tag == TGS_OP_PUT ? op->set | op->clear : ALL_MEMBERS;
     tgs_status status = task_decode(task, statement, &stored->row);
-    if (status == TGS_OK) status = task_keep(task, statement->layout, &stored->row, replaced);
+    if (status == TGS_OK) status = task_keep(task, statement->layout, &stored->row, unused);
     if (op->record == TGS_RECORD_PEER) /* the last two columns of GetPeer */
         stored->age = (struct names_age){age_in(statement, statement->n_columns - 2),
                                          age_in(statement, statement->n_columns - 1)};

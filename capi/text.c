@@ -52,7 +52,8 @@ bool text_valid(tgs_str text) {
         while (i < text.len && (signed char)text.ptr[i] > 0) i++;
         if (i == text.len) return true;
     }
-    return text_valid_prefix(text) == text.len;
+    tgs_str rest = {text.ptr + i, text.len - i};
+    return text_valid_prefix(rest) == rest.len;
 }
 
 bool text_equal(tgs_str text, const char *literal) {

@@ -147,9 +147,9 @@ static tgs_str join_usernames(struct reference *reference, const tgs_peer *peer)
     return (tgs_str){list, (size_t)(end - list)};
 }
 
-static void bind_number(sqlite3_stmt *statement, int parameter, const tgs_peer *peer, uint64_t bit,
+static void bind_number(sqlite3_stmt *statement, int parameter, uint64_t fields, uint64_t bit,
                         int64_t number) {
-    if (peer->fields & bit)
+    if (fields & bit)
         sqlite3_bind_int64(statement, parameter, number);
     else
         sqlite3_bind_null(statement, parameter);
@@ -171,11 +171,11 @@ static void store_peer(struct reference *reference, enum query query, const stru
     sqlite3_stmt *store = reference_statement(reference, query);
     const tgs_peer *peer = &row->peer;
     reference_bind_key(reference, store, peer->kind, peer->id);
-    bind_number(store, 4, peer, TGS_PEER_ACCESS_HASH, peer->access_hash);
-    bind_number(store, 5, peer, TGS_PEER_MIN_ACCESS_HASH, peer->min_access_hash);
-    bind_number(store, 6, peer, TGS_PEER_PHOTO_ID, peer->photo_id);
+    bind_number(store, 4, peer->fields, TGS_PEER_ACCESS_HASH, peer->access_hash);
+    bind_number(store, 5, peer->fields, TGS_PEER_MIN_ACCESS_HASH, peer->min_access_hash);
+    bind_number(store, 6, peer->fields, TGS_PEER_PHOTO_ID, peer->photo_id);
     sqlite3_bind_int64(store, 7, peer->seen_at);
-    bind_number(store, 8, peer, TGS_PEER_SUBTYPE, peer->subtype);
+    bind_number(store, 8, peer->fields, TGS_PEER_SUBTYPE, peer->subtype);
     bind_text(store, 9, peer, TGS_PEER_USERNAMES, row->usernames);
     bind_text(store, 10, peer, TGS_PEER_PHONE, peer->phone);
     bind_text(store, 11, peer, TGS_PEER_FIRST_NAME, peer->first_name);
@@ -317,24 +317,16 @@ void reference_load_peers(struct reference *reference, const tgs_peer *peers, si
 
 /* --- the other records -------------------------------------------------------------------------------- */
 
-static void bind_position(sqlite3_stmt *statement, int parameter, const tgs_update_state *state, uint64_t bit,
-                          int64_t number) {
-    if (state->fields & bit)
-        sqlite3_bind_int64(statement, parameter, number);
-    else
-        sqlite3_bind_null(statement, parameter);
-}
-
 /* One statement, which is a transaction of its own outside of another, and looks at the session, too. */
 void reference_put_state(struct reference *reference, const tgs_update_state *state) {
     sqlite3_stmt *put = reference_statement(reference, PUT_STATE);
     sqlite3_bind_int64(put, 1, reference->session);
     sqlite3_bind_int64(put, 2, state->channel_id);
-    bind_position(put, 3, state, TGS_UPDATE_STATE_PTS, state->pts);
-    bind_position(put, 4, state, TGS_UPDATE_STATE_QTS, state->qts);
-    bind_position(put, 5, state, TGS_UPDATE_STATE_DATE, state->date);
-    bind_position(put, 6, state, TGS_UPDATE_STATE_SEQ, state->seq);
-    bind_position(put, 7, state, TGS_UPDATE_STATE_ACCESS_HASH, state->access_hash);
+    bind_number(put, 3, state->fields, TGS_UPDATE_STATE_PTS, state->pts);
+    bind_number(put, 4, state->fields, TGS_UPDATE_STATE_QTS, state->qts);
+    bind_number(put, 5, state->fields, TGS_UPDATE_STATE_DATE, state->date);
+    bind_number(put, 6, state->fields, TGS_UPDATE_STATE_SEQ, state->seq);
+    bind_number(put, 7, state->fields, TGS_UPDATE_STATE_ACCESS_HASH, state->access_hash);
     reference_run(reference, put);
     if (!sqlite3_changes(reference->db)) die("reference: the session was purged");
 }
