@@ -235,9 +235,14 @@ static tgs_status check_identity(struct connection *connection, const struct ide
     return fail_path(connection->store, TGS_E_UNSUPPORTED, advice, err);
 }
 
+/* In one transaction: another process may be creating the schema at this moment. */
 static tgs_status examine(struct connection *connection, struct identity *is, tgs_error *err) {
-    tgs_status status = identify(connection, is, err);
-    return status == TGS_OK ? check_identity(connection, is, err) : status;
+    tgs_status status = connection_execute(connection, "BEGIN", err);
+    if (status != TGS_OK) return status;
+    status = identify(connection, is, err);
+    if (status == TGS_OK) status = check_identity(connection, is, err);
+    sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL); /* nothing was written */
+    return status;
 }
 
 tgs_status file_recognise(struct connection *connection, tgs_error *err) {
@@ -250,8 +255,7 @@ tgs_status file_recognise(struct connection *connection, tgs_error *err) {
                      err);
 }
 
-/* --- schema ------------------------------------------------------------------------------------------------
- */
+/* --- schema -------------------------------------------------------------------------------------------- */
 
 /* By the version numbers in the header of the file (SQLite's file format, section 1.3.3): asking SQLite would
  * make it read the whole schema, which can wait for the first statement. */
