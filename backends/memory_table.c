@@ -148,25 +148,30 @@ static bool move_texts_out(const struct layout *layout, struct row *row, void *d
 }
 
 bool row_overwrite(const struct layout *layout, struct row *row, void *data, struct row_before *before) {
-    *before = (struct row_before){row->texts, row->texts_size};
+    *before = (struct row_before){NULL, 0};
     memcpy(before + 1, row_data(row), layout->row_size);
-    if (same_texts(layout, data, row_data(row)))
+    if (same_texts(layout, data, row_data(row))) {
         share_texts(layout, data, row_data(row));
-    else if (!move_texts_out(layout, row, data))
-        return false;
+    } else {
+        struct row_before replaced = {row->texts, row->texts_size};
+        if (!move_texts_out(layout, row, data)) return false;
+        *before = replaced;
+    }
     memcpy(row_data(row), data, layout->row_size);
     return true;
 }
 
 void row_restore(const struct layout *layout, struct row *row, const struct row_before *before) {
-    if (row->texts != before->texts) free_texts(row, row->texts, row->texts_size);
-    row->texts = before->texts;
-    row->texts_size = before->texts_size;
+    if (before->texts) {
+        free_texts(row, row->texts, row->texts_size);
+        row->texts = before->texts;
+        row->texts_size = before->texts_size;
+    }
     memcpy(row_data(row), before + 1, layout->row_size);
 }
 
 void row_settle(struct row *row, const struct row_before *before) {
-    if (row->texts != before->texts) free_texts(row, before->texts, before->texts_size);
+    if (before->texts) free_texts(row, before->texts, before->texts_size);
 }
 
 /* --- names ------------------------------------------------------------------------------------- */

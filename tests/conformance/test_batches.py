@@ -48,6 +48,19 @@ def test_any_mix_of_records(me: Session) -> None:
     assert count(me) == 8
 
 
+def test_a_row_that_is_put_again_and_again(me: Session) -> None:
+    """A key that repeats is applied in order; and if the batch fails, the row is as it was."""
+    names = ["A", "B", "B", "C"]  # its texts change, stay, and change
+    me.put(peer("user", 1, usernames=["name"], first_name="before"))
+    failing = me.batch(*(peer("user", 1, usernames=["name"], first_name=name) for name in names))
+    failing.settle("ack", item("none", token=1))
+    with fails("conflict"):
+        failing.commit()
+    assert me.get_one(peer("user", 1))["first_name"] == "before"
+    me.batch(*(peer("user", 1, usernames=["name"], first_name=name) for name in names)).commit()
+    assert me.get_one(peer("user", 1))["first_name"] == "C"
+
+
 def test_results_are_in_the_order_added(me: Session) -> None:
     """results: one a row, in the order added."""
     me.put(dedup("old"))
