@@ -50,8 +50,11 @@ static uint32_t member_of_queue(const struct layout *layout, const void *data) {
 }
 
 static void describe(struct layout *layout, const tgs_field *fields, size_t n, size_t row_size) {
-    *layout =
-        (struct layout){.fields = fields, .n_fields = n, .row_size = row_size, .member_of = member_of_record};
+    *layout = (struct layout){.fields = fields,
+                              .n_fields = n,
+                              .given_size = row_size,
+                              .row_size = row_size,
+                              .member_of = member_of_record};
     for (size_t i = 0; i < n; i++) {
         bool text = fields[i].type == TGS_TYPE_TEXT || fields[i].type == TGS_TYPE_BYTES;
         if (text && layout->n_texts < TABLE_TEXT_FIELDS) layout->texts[layout->n_texts++] = &fields[i];
@@ -517,6 +520,7 @@ static const tgs_backend memory_backend = {
     .close = memory_close,
     .write = memory_write,
     .read = memory_read,
+    .repeats = 1,
 };
 
 const tgs_backend *memory_backend_entry(uint32_t abi, const tgs_host *host) {

@@ -44,6 +44,8 @@ static const tgs_field *first_field(const struct layout *layout, uint64_t bits) 
     return layout->by_bit[__builtin_ctzll(bits)];
 }
 
+static const char nothing[TABLE_ROW_SIZE];
+
 static void copy_fields(const struct layout *layout, uint64_t bits, void *to, const void *from) {
     for (; bits; bits &= bits - 1) field_copy(first_field(layout, bits), to, from);
 }
@@ -71,27 +73,37 @@ static void set_deadline(const struct layout *layout, uint64_t duration, void *d
     row_beginning(data)->fields |= layout->deadline->bit;
 }
 
-/* Write to `data` what the row becomes.  Its texts are borrowed from `old` and the operation. */
+/* Write to `data` what a row becomes.  Its texts are borrowed from `old` and the operation. */
 static void merge(const struct step *step, const struct layout *layout, const tgs_op *op,
                   const struct row *old, void *data, uint32_t *notes) {
-    static const char nothing[TABLE_ROW_SIZE];
-    if (old) {
-        memcpy(data, row_data(old), layout->row_size);
-    } else {
-        memset(data, 0, layout->row_size);
-        for (size_t i = 0; i < layout->key.n; i++) field_copy(layout->key.fields[i], data, op->row);
-    }
+    memcpy(data, row_data(old), layout->row_size);
     uint64_t *fields = &row_beginning(data)->fields;
     uint64_t lower = larger_fields(layout, op->raise & *fields, data, op->row);
     uint64_t copied = op->set | (op->raise & ~lower) | (op->fill & ~*fields);
-    uint64_t stamped = op->stamp | (old ? 0 : op->stamp_new);
     uint64_t duration = copied & layout->durations;
     copy_fields(layout, copied & ~duration, data, op->row);
     copy_fields(layout, op->clear, data, nothing);
-    stamp_fields(layout, stamped, data, step->now);
-    *fields = (*fields | (copied & ~duration) | stamped) & ~op->clear;
+    stamp_fields(layout, op->stamp, data, step->now);
+    *fields = (*fields | (copied & ~duration) | op->stamp) & ~op->clear;
     if (duration) set_deadline(layout, duration, data, op, step->now);
-    *notes = (old ? 0 : TGS_NOTE_NEW) | (lower ? TGS_NOTE_LOWER : 0);
+    *notes = lower ? TGS_NOTE_LOWER : 0;
+}
+
+/* The same for a row that is not there yet.  Most of its members are set, so those that are not are cleared.
+ */
+static void make(const struct step *step, const struct layout *layout, const tgs_op *op, void *data) {
+    uint64_t copied = op->set | op->raise | op->fill, stamped = op->stamp | op->stamp_new;
+    uint64_t duration = copied & layout->durations;
+    copied &= ~duration;
+    struct row_beginning *beginning = row_beginning(data);
+    memcpy(data, op->row, layout->given_size);
+    memset((char *)data + layout->given_size, 0, layout->row_size - layout->given_size);
+    copy_fields(layout, layout->bits & ~copied, data, nothing);
+    stamp_fields(layout, stamped, data, step->now);
+    beginning->fields = copied | stamped;
+    beginning->nulls = 0;
+    beginning->flags = 0;
+    if (duration) set_deadline(layout, duration, data, op, step->now);
 }
 
 bool memory_keeps_account(const struct row *stored, const tgs_op *op) {
@@ -135,9 +147,12 @@ tgs_status memory_put(struct step *step, const tgs_op *op) {
         status = replace_account(step);
     if (status != TGS_OK) return status;
     _Alignas(max_align_t) char data[TABLE_ROW_SIZE];
-    uint32_t notes;
+    uint32_t notes = TGS_NOTE_NEW;
     int64_t version = 0;
-    merge(step, layout, op, live, data, &notes);
+    if (live)
+        merge(step, layout, op, live, data, &notes);
+    else
+        make(step, layout, op, data);
     status = store_record(step, op, old, data, &version);
     if (status == TGS_OK) memory_host->result(step->sink, op->index, 1, notes, version);
     return status;

@@ -39,7 +39,8 @@ struct order_by {
 struct layout {
     const tgs_field *fields;
     size_t n_fields;
-    size_t row_size;
+    size_t given_size;                         /* of the record's struct */
+    size_t row_size;                           /* with what only we keep */
     uint64_t bits;                             /* all bits of the fields */
     const tgs_field *by_bit[TABLE_FIELD_BITS]; /* the field of bit 1 << i */
     const tgs_field *list;                     /* of texts; or NULL */
@@ -67,7 +68,7 @@ struct row {
 
 /* What row_overwrite has replaced: this head and the struct. */
 struct row_before {
-    char *texts;
+    char *texts; /* NULL: they stayed */
     uint32_t texts_size;
 };
 

@@ -16,11 +16,12 @@ struct tgs_batch {
 static tgs_status commit(struct entry *entry, const tgs_session *session, const struct op_list *list,
                          tgs_result *results) {
     if (!list->count) return TGS_OK;
-    struct fold fold;
-    tgs_status status = fold_list(&fold, list, results != NULL, entry->err);
+    struct fold fold = fold_nothing(list);
+    tgs_status status = TGS_OK;
+    if (!entry->store->backend->repeats) status = fold_list(&fold, list, results != NULL, entry->err);
     /* Into memory of ours: the caller's is written only when all went well. */
     tgs_result few[16];
-    tgs_result *collected = list->count <= 16 ? few : malloc(list->count * sizeof *collected);
+    tgs_result *collected = !results || list->count <= 16 ? few : malloc(list->count * sizeof *collected);
     if (!collected) status = error_nomem(entry->err);
     if (status == TGS_OK && results) memset(collected, 0, list->count * sizeof *collected);
     tgs_sink sink = {.results = results ? collected : NULL, .n_results = results ? list->count : 0};

@@ -69,7 +69,7 @@ static tgs_status check_i32(const struct fault *at, const tgs_field *field, int3
     if (field->choices) {
         if (any_kind && value == TGS_PEER_ANY) return TGS_OK;
         int32_t n = 0;
-        while (field->choices[n]) n++;
+        while (n <= value && field->choices[n]) n++;
         if (value < 0 || value >= n)
             return fault(at, TGS_E_INVALID, field, "is none of the values it can have");
     }
@@ -167,7 +167,7 @@ static tgs_status check_masks(const struct fault *at, union stored_row *row) {
         return row_fault(at, TGS_E_INVALID, "nulls has bits that fields has not");
     head->fields &= ~record->read_only_bits;
     head->nulls &= head->fields;
-    for (uint64_t bits = head->fields & record->text_bits; bits; bits &= bits - 1) {
+    for (uint64_t bits = head->fields & record->pointer_bits; bits; bits &= bits - 1) {
         const tgs_field *field = field_first(record, bits);
         const tgs_str *text = field_in(row, field);
         if (text->ptr) continue;
@@ -201,7 +201,13 @@ static tgs_status check_keys(const struct fault *at, union stored_row *row, bool
 /* Check the members that fields names. */
 static tgs_status check_values(const struct fault *at, const union stored_row *row) {
     const struct record *record = at->input->record;
-    for (uint64_t bits = row->head.fields & ~row->head.nulls & record->checked_bits; bits; bits &= bits - 1) {
+    const uint64_t given = row->head.fields & ~row->head.nulls;
+    for (uint64_t bits = given & record->text_bits; bits; bits &= bits - 1) {
+        const tgs_field *field = field_first(record, bits);
+        tgs_status status = check_member_text(at, field, *(const tgs_str *)field_in(row, field));
+        if (status != TGS_OK) return status;
+    }
+    for (uint64_t bits = given & record->checked_bits; bits; bits &= bits - 1) {
         const tgs_field *field = field_first(record, bits);
         tgs_status status = check_member(at, field, field_in(row, field), false);
         if (status != TGS_OK) return status;

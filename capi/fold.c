@@ -228,8 +228,12 @@ static tgs_status fold_one(struct fold *fold, struct key_table *table, tgs_op *o
     return TGS_OK;
 }
 
+struct fold fold_nothing(const struct op_list *list) {
+    return (struct fold){.ops = list->ops, .count = list->count, .arena = {.secret = list->auth}};
+}
+
 tgs_status fold_list(struct fold *fold, const struct op_list *list, bool results, tgs_error *err) {
-    *fold = (struct fold){.ops = list->ops, .count = list->count, .arena = {.secret = list->auth}};
+    *fold = fold_nothing(list);
     bool repeats;
     tgs_status status = has_repeats(list, &repeats, err);
     if (status != TGS_OK || !repeats) return status;

@@ -15,6 +15,8 @@ struct fold {
     struct arena arena;
 };
 
+/* The list as it is. */
+struct fold fold_nothing(const struct op_list *list);
 /* `results`: somebody will look at them. */
 tgs_status fold_list(struct fold *fold, const struct op_list *list, bool results, tgs_error *err);
 /* Complete the results of rows that were merged away. */

@@ -113,12 +113,11 @@ static tgs_status keep_usernames(const struct lowering *low, struct texts *names
     return TGS_OK;
 }
 
-static tgs_status keep_member(const struct lowering *low, const tgs_field *field) {
+static tgs_status keep_made(const struct lowering *low, const tgs_field *field) {
     void *member = field_of(low->row, field);
     if (field->type == TGS_TYPE_TEXTS) return keep_usernames(low, member);
     if (field->flags & TGS_FIELD_SECRET) return seal(low, member);
-    if (field->flags & FIELD_PHONE) return keep_digits(low, field, member);
-    return keep_text(low, member);
+    return keep_digits(low, field, member);
 }
 
 /* Keep the texts that count: of the key, and those that are set. */
@@ -126,9 +125,12 @@ static tgs_status keep_members(const struct lowering *low) {
     const struct record *record = low->record;
     tgs_status status = TGS_OK;
     for (size_t i = 0; status == TGS_OK && i < record->n_keys; i++)
-        if (record->keys[i]->type == TGS_TYPE_TEXT) status = keep_member(low, record->keys[i]);
-    for (uint64_t bits = low->op->set & record->owned_bits; status == TGS_OK && bits; bits &= bits - 1)
-        status = keep_member(low, field_first(record, bits));
+        if (record->keys[i]->type == TGS_TYPE_TEXT)
+            status = keep_text(low, field_of(low->row, record->keys[i]));
+    for (uint64_t bits = low->op->set & record->plain_bits; status == TGS_OK && bits; bits &= bits - 1)
+        status = keep_text(low, field_of(low->row, field_first(record, bits)));
+    for (uint64_t bits = low->op->set & record->made_bits; status == TGS_OK && bits; bits &= bits - 1)
+        status = keep_made(low, field_first(record, bits));
     return status;
 }
 

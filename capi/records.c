@@ -193,15 +193,22 @@ static void derive_field(struct record *record, const tgs_field *field) {
     const uint32_t limits = TGS_FIELD_BOOLEAN | FIELD_PORT | FIELD_DURATION | FIELD_NOT_NEGATIVE;
     bool text = field->type >= TGS_TYPE_TEXT;
     assert(record->n_texts < MAX_TEXTS && record->n_keys < MAX_KEYS && field->bit < UINT64_C(1) << MAX_BITS);
+    const bool checked = text || field->choices || (field->flags & limits);
     if (text) record->texts[record->n_texts++] = field;
     if (!field->bit) {
         record->keys[record->n_keys++] = field;
         return;
     }
     record->by_bit[__builtin_ctzll(field->bit)] = field;
-    if (text) record->owned_bits |= field->bit;
-    if (text && field->type != TGS_TYPE_TEXTS) record->text_bits |= field->bit;
-    if (text || field->choices || (field->flags & limits)) record->checked_bits |= field->bit;
+    bool list = field->type == TGS_TYPE_TEXTS,
+         made = list || (field->flags & (TGS_FIELD_SECRET | FIELD_PHONE));
+    if (field->type == TGS_TYPE_TEXT)
+        record->text_bits |= field->bit;
+    else if (checked)
+        record->checked_bits |= field->bit;
+    if (text && !list) record->pointer_bits |= field->bit;
+    if (text && made) record->made_bits |= field->bit;
+    if (text && !made) record->plain_bits |= field->bit;
     if (field->flags & FIELD_STAMP) record->stamp_bits |= field->bit;
     if (field->flags & FIELD_STAMP_NEW) record->stamp_new_bits |= field->bit;
     if (field->flags & FIELD_RAISE) record->raise_bits |= field->bit;

@@ -56,9 +56,11 @@ struct record {
     const tgs_field *texts[MAX_TEXTS]; /* texts, blobs and lists of texts, of the key too */
     size_t n_texts;
     const tgs_field *by_bit[MAX_BITS]; /* the field of bit 1 << i */
-    uint64_t text_bits;                /* of texts and blobs, not of lists */
-    uint64_t owned_bits;               /* of all three */
-    uint64_t checked_bits;             /* of fields that do not take just any value */
+    uint64_t text_bits;                /* of texts */
+    uint64_t pointer_bits;             /* of texts and blobs, which are NULL if they have no value */
+    uint64_t plain_bits;               /* of those that are stored as they are given */
+    uint64_t made_bits;                /* of secrets, phones and lists, which are stored in a form of ours */
+    uint64_t checked_bits;             /* of other fields than texts that do not take just any value */
     uint64_t stamp_bits, stamp_new_bits, raise_bits, keep_zero_bits;
 };
 

@@ -41,19 +41,60 @@ size_t text_valid_prefix(tgs_str text) {
     return i;
 }
 
+/* What may follow in a text, as a finite automaton whose states are distances by which the entry of the next
+ * byte is shifted (P. Vognsen, "Shift-based DFAs"): a character takes one step a byte and no branch, so that
+ * it does not matter how scripts are mixed. */
+enum {
+    START = 0,
+    ONE_MORE = 6,
+    TWO_MORE = 12,
+    THREE_MORE = 18,
+    AFTER_E0 = 24,
+    AFTER_ED = 30,
+    AFTER_F0 = 36,
+    AFTER_F4 = 42,
+    WRONG = 48
+};
+static uint64_t steps[256]; /* of each byte, six bits for each state it may come in */
+
+static void add_steps(int state, int from, int to, uint64_t next) {
+    for (int byte = from; byte <= to; byte++)
+        steps[byte] = (steps[byte] & ~(UINT64_C(63) << state)) | next << state;
+}
+
+/* RFC 3629, section 4: no overlong forms, no surrogates, nothing above U+10FFFF; and no NUL. */
+__attribute__((constructor)) static void make_steps(void) {
+    for (int state = START; state <= WRONG; state += 6) add_steps(state, 0, 255, WRONG);
+    add_steps(START, 0x01, 0x7f, START);
+    add_steps(START, 0xc2, 0xdf, ONE_MORE);
+    add_steps(START, 0xe0, 0xe0, AFTER_E0);
+    add_steps(START, 0xe1, 0xef, TWO_MORE);
+    add_steps(START, 0xed, 0xed, AFTER_ED);
+    add_steps(START, 0xf0, 0xf0, AFTER_F0);
+    add_steps(START, 0xf1, 0xf3, THREE_MORE);
+    add_steps(START, 0xf4, 0xf4, AFTER_F4);
+    add_steps(ONE_MORE, 0x80, 0xbf, START);
+    add_steps(TWO_MORE, 0x80, 0xbf, ONE_MORE);
+    add_steps(THREE_MORE, 0x80, 0xbf, TWO_MORE);
+    add_steps(AFTER_E0, 0xa0, 0xbf, ONE_MORE);
+    add_steps(AFTER_ED, 0x80, 0x9f, ONE_MORE);
+    add_steps(AFTER_F0, 0x90, 0xbf, TWO_MORE);
+    add_steps(AFTER_F4, 0x80, 0x8f, TWO_MORE);
+}
+
+static bool characters_valid(const char *text, size_t len) {
+    uint64_t state = START;
+    for (size_t i = 0; i < len; i++) state = steps[(unsigned char)text[i]] >> (state & 63);
+    return (state & 63) == START;
+}
+
 /* Most texts are ASCII: look at those word by word, the last one overlapping the one before. */
 bool text_valid(tgs_str text) {
-    size_t i = 0;
-    if (text.len >= sizeof(uint64_t)) {
-        size_t last = text.len - sizeof(uint64_t);
-        while (i < last && plain_word(text.ptr + i)) i += sizeof(uint64_t);
-        if (i >= last && plain_word(text.ptr + last)) return true;
-    } else {
-        while (i < text.len && (signed char)text.ptr[i] > 0) i++;
-        if (i == text.len) return true;
-    }
-    tgs_str rest = {text.ptr + i, text.len - i};
-    return text_valid_prefix(rest) == rest.len;
+    if (text.len < sizeof(uint64_t)) return characters_valid(text.ptr, text.len);
+    size_t last = text.len - sizeof(uint64_t);
+    bool plain = plain_word(text.ptr + last);
+    for (size_t i = 0; i < last; i += sizeof(uint64_t)) plain &= plain_word(text.ptr + i);
+    return plain || characters_valid(text.ptr, text.len);
 }
 
 bool text_equal(tgs_str text, const char *literal) {

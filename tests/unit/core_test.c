@@ -120,6 +120,31 @@ static void text_is_rfc_3629_without_nul(void **state) {
                      4);
 }
 
+/* Up to four bytes from both ends of each range of RFC 3629, in every combination, alone and behind ASCII:
+ * the two ways of looking, one for yes or no and one for where, agree. */
+static void text_valid_agrees_with_its_prefix(void **state) {
+    (void)state;
+    static const unsigned char ends[] = {0x00, 0x01, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf,
+                                         0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee,
+                                         0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff};
+    const size_t n = sizeof ends;
+    size_t valid = 0;
+    for (size_t i = 0; i < n * n * n * n; i++) {
+        const unsigned char bytes[4] = {ends[i % n], ends[i / n % n], ends[i / n / n % n],
+                                        ends[i / n / n / n]};
+        for (size_t len = 1; len <= 4; len++) {
+            char text[16] = "0123456";
+            memcpy(text + 7, bytes, len);
+            tgs_str alone = {text + 7, len}, behind = {text, 7 + len};
+            bool expected = text_valid_prefix(alone) == len;
+            valid += expected;
+            assert_int_equal(text_valid(alone), expected);
+            assert_int_equal(text_valid(behind), expected);
+        }
+    }
+    assert_true(valid > 0);
+}
+
 static void text_equal_goes_by_length(void **state) {
     (void)state;
     assert_true(text_equal(str("ro"), "ro"));
@@ -289,6 +314,7 @@ int main(void) {
         cmocka_unit_test(arena_reset_keeps_a_block_and_wipes_secrets),
         cmocka_unit_test(text_is_rfc_3629_without_nul),
         cmocka_unit_test(text_equal_goes_by_length),
+        cmocka_unit_test(text_valid_agrees_with_its_prefix),
         cmocka_unit_test(username_folds_ascii_only),
         cmocka_unit_test(phone_keeps_digits),
         cmocka_unit_test(error_is_256_bytes_and_may_be_null),

@@ -316,6 +316,10 @@ typedef struct tgs_backend {
     tgs_status (*sync)(void *self, const tgs_backend_call *call, tgs_error *err);
     tgs_status (*ping)(void *self, const tgs_backend_call *call, tgs_error *err);
     tgs_status (*backup)(void *self, tgs_str path, const tgs_backend_call *call, tgs_error *err);
+
+    /* 1: a key that repeats in a write costs no more than two keys do.  0: the core merges such puts into
+     * one, where nobody can tell; so each key comes once, as a rule. */
+    int32_t repeats;
 } tgs_backend;
 
 /** The one function a module exports: its static description, or NULL when it can't
