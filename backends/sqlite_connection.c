@@ -2,13 +2,17 @@
 /* Connections: opening them, waiting for others within the call's deadline, SQLite's result codes as
  * ours, and the pool of one writer and some readers. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "sqlite.h"
 
 #define PROGRESS_STEPS 2000   /* instructions of SQLite's machine between two looks at the deadline */
-#define CACHE_KIB 65536       /* of each connection, taken as needed */
+#define CACHE_LEAST_KIB 16384 /* of each connection, taken as needed */
+#define CACHE_MOST_KIB 262144
+#define CACHE_SHARE 64        /* the machine's memory by this, if that lies between them */
 #define WAL_LIMIT (64 << 20)  /* a -wal that grew larger is cut when it starts anew */
 #define POOL_POLL_NS 10000000 /* so often waiting threads look at their canceller */
 #define LONGEST_WAIT_US 5000  /* between two tries for a lock of another process */
@@ -199,13 +203,19 @@ static int open_handle(struct connection *connection) {
                             : SQLITE_OK;
 }
 
+static int64_t cache_kib(void) {
+    int64_t kib = (int64_t)sysconf(_SC_PHYS_PAGES) * (sysconf(_SC_PAGESIZE) / 1024) / CACHE_SHARE;
+    if (kib < CACHE_LEAST_KIB) return CACHE_LEAST_KIB;
+    return kib < CACHE_MOST_KIB ? kib : CACHE_MOST_KIB;
+}
+
 /* Not when it is opened, but with its first call: for these pragmas SQLite reads the schema. */
 static tgs_status set_up(struct connection *connection, tgs_error *err) {
     char pragmas[160];
     if (connection->is_set_up) return TGS_OK;
     snprintf(pragmas, sizeof pragmas,
-             "PRAGMA cache_size=-%d; PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=%d", CACHE_KIB,
-             WAL_LIMIT, connection->store->checkpoint_pages);
+             "PRAGMA cache_size=-%" PRId64 "; PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=%d",
+             cache_kib(), WAL_LIMIT, connection->store->checkpoint_pages);
     tgs_status status = connection_execute(connection, pragmas, err);
     connection->is_set_up = status == TGS_OK;
     return status;
