@@ -247,8 +247,7 @@ static tgs_status enter_session(struct step *step) {
     step->session = registration->session;
     int32_t tag = step->write->ops[0].tag;
     if (!registration->purging || tag == TGS_OP_PURGE || tag == TGS_OP_LEASE_RELEASE) return TGS_OK;
-    return memory_host->fail(step->err, TGS_E_CONFLICT, NULL,
-                             "the session is being purged; purge it again to end that");
+    return memory_host->fail(step->err, TGS_E_CONFLICT, NULL, TGS_MESSAGE_PURGING);
 }
 
 struct row *memory_find_live(const struct session *session, int32_t record, const void *key, int64_t now) {
@@ -321,8 +320,7 @@ static tgs_status check_conditions(struct step *step) {
             status = op->flags & TGS_OP_REQUIRE ? memory_refuse(step, op, NULL) : skip(step, i);
         else if ((op->flags & TGS_OP_SAME_ACCOUNT) &&
                  !memory_keeps_account(memory_find_any(step->session, TGS_RECORD_SESSION, op->row), op))
-            status = memory_refuse(
-                step, op, "the session belongs to another user_id; use another, or replace the account");
+            status = memory_refuse(step, op, TGS_MESSAGE_OTHER_ACCOUNT);
     }
     return status;
 }

@@ -217,10 +217,9 @@ tgs_status memory_settle(struct step *step, const tgs_op *op) {
     struct row *row = memory_find_live(step->session, TGS_RECORD_QUEUE_ITEM, given, step->now);
     const tgs_queue_item *stored = row ? row_data(row) : NULL;
     if (op->action == TGS_SETTLE_REVIVE) {
-        if (!stored || stored->state != TGS_QUEUE_DEAD)
-            return memory_refuse(step, op, "there is no such dead queue item, so nothing to revive");
+        if (!stored || stored->state != TGS_QUEUE_DEAD) return memory_refuse(step, op, TGS_MESSAGE_NOT_DEAD);
     } else if (!stored || stored->state != TGS_QUEUE_LEASED || stored->token != given->token) {
-        return memory_refuse(step, op, "the claim of the queue item is stale; claim it again");
+        return memory_refuse(step, op, TGS_MESSAGE_STALE_CLAIM);
     }
     tgs_queue_item item = touched_copy(step, row);
     settle_item(step, op, &item);

@@ -189,11 +189,9 @@ tgs_status queue_settle(struct task *task, const tgs_op *op) {
         status = store_settled(task, op, &item);
     } else if (status == TGS_OK) {
         task->err->index = (int64_t)op->index;
-        status = sqlite_host->fail(
-            task->err, TGS_E_CONFLICT, NULL,
-            op->action == TGS_SETTLE_REVIVE
-                ? "there is no dead item with that id"
-                : "the item is not leased with that token: another worker has it, or it was settled");
+        status = sqlite_host->fail(task->err, TGS_E_CONFLICT, NULL,
+                                   op->action == TGS_SETTLE_REVIVE ? TGS_MESSAGE_NOT_DEAD
+                                                                   : TGS_MESSAGE_STALE_CLAIM);
     }
     if (found) statement_reset(find);
     return status;

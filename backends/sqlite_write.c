@@ -299,9 +299,7 @@ static tgs_status check_condition(struct task *task, const tgs_op *op, bool *hol
     if (!*holds && (op->flags & TGS_OP_REQUIRE))
         return sqlite_host->fail(task->err, TGS_E_CONFLICT, NULL, NULL);
     if (*holds && !same_account)
-        return sqlite_host->fail(
-            task->err, TGS_E_CONFLICT, NULL,
-            "the session belongs to another user_id; replace the account or use another session");
+        return sqlite_host->fail(task->err, TGS_E_CONFLICT, NULL, TGS_MESSAGE_OTHER_ACCOUNT);
     task->err->index = -1;
     return TGS_OK;
 }
@@ -595,8 +593,7 @@ static tgs_status check_session(struct task *task) {
     tgs_status status = find_session(task, &registered);
     if (status != TGS_OK) return status;
     if (registered.purging && tag != TGS_OP_PURGE && tag != TGS_OP_LEASE_RELEASE)
-        return sqlite_host->fail(task->err, TGS_E_CONFLICT, NULL,
-                                 "the session is being purged; end that by purging it again");
+        return sqlite_host->fail(task->err, TGS_E_CONFLICT, NULL, TGS_MESSAGE_PURGING);
     task->plain = tag <= TGS_OP_SETTLE && !registered.has_leases;
     if (tag == TGS_OP_LEASE_ACQUIRE || tag == TGS_OP_LEASE_RELEASE) return TGS_OK;
     return check_token(task, &registered);

@@ -40,9 +40,11 @@
  *  NULL       pointer arguments must not be NULL, except `err`, `call` and
  *             those marked "nullable"; an array may be NULL when its length is
  *             0.  NULL is TGS_E_INVALID.  A NULL handle passed to a *_free or
- *             *_close function is a no-op.
+ *             *_close function is a no-op; functions without a status answer
+ *             0, NULL or an empty text for it.
  *  Status     TGS_OK, TGS_NOT_FOUND or a negative code.  Outputs are written
- *             only on TGS_OK; owned outputs are set to NULL otherwise.
+ *             only on TGS_OK; owned outputs are set to NULL otherwise, and
+ *             counts marked "also set on failure" are always written.
  *  Error      `err` is the caller's memory, is cleared on entry and needs no
  *             freeing.  There is no per-thread or per-handle "last error".
  *             Any function may return INVALID, NOMEM and UNSUPPORTED, any
@@ -55,7 +57,11 @@
  *             function named in their comment.  Everything reachable from a
  *             result dies with that result; a result outlives the store.
  *  Text       UTF-8 without NUL, with explicit length in bytes.  Inputs need no
- *             terminator; outputs always have one (not counted).
+ *             terminator; outputs always have one (not counted).  "" is a
+ *             text like any other, and a key.
+ *  Repeats    a key or a name may come several times in one call: a look-up
+ *             answers each, a write applies them in order.  A call with no
+ *             rows does nothing.
  *  Sizes      rows and structs may grow at their end.  `stride` and `size` are
  *             sizeof the struct as the caller was compiled.  Bytes an older
  *             library does not know must be zero, else UNSUPPORTED; members a
@@ -65,7 +71,9 @@
  *             are Telegram's own, in seconds.  Durations end in _ms.  The clock
  *             is the database server's; the host's for SQLite and memory.
  *  Expiry     an expired record is absent for every verb, condition and list,
- *             whether or not it has been swept yet (tgs_prune).
+ *             whether or not it has been swept yet (tgs_prune).  `expires` and
+ *             `ttl_ms` say the same thing, as `due` and `delay_ms` do: a row
+ *             with both is INVALID.
  *  Threads    a store, a session and a result may be used by many threads at
  *             once; a batch by one at a time.  In a child made by fork every
  *             function on an inherited store is INVALID; close and free are
@@ -179,6 +187,10 @@ typedef struct tgs_bytes {
  *   nulls   writing: of the bits in `fields`, those to clear, so that no value is
  *           stored.  A text or blob with ptr NULL clears too.  Reading: 0.
  *   flags   TGS_ROW_*.
+ *
+ * A row has one condition at most, and REQUIRE only beside one; put of dedup keys and
+ * queue items is a condition by itself.  A flag that means nothing for the record is
+ * INVALID.
  *
  * Members marked "read only" are set by the store; writes ignore their bits.
  * Members marked "write only" have no value in reads.  A key is a row of which
@@ -295,8 +307,9 @@ typedef struct tgs_dc_auth {
  * A zero access_hash never replaces a stored one.  A username has one owner in
  * a session: a put that carries a name takes it from whoever had it, and
  * refreshes its age.  Names compare without ASCII case; a leading "@" is
- * dropped.  The list given replaces the peer's list; an empty one clears it.
- * Phones have one owner, too.
+ * dropped; a name has one byte at least and no control characters.  The list given
+ * replaces the peer's list; an empty one clears it; a name that comes twice counts
+ * where it comes first.  Phones have one owner, too, and "" clears a peer's.
  *
  * When a peer and its names were seen is known to TGS_SEEN_AT_MS: a put that
  * would change nothing else may leave a time that is less old than that, and a
@@ -471,7 +484,7 @@ typedef struct tgs_conversation {
     tgs_str name_space;          /* key: keeps several state machines apart; NULL is "" */
     tgs_str name;                /* of the state machine, scene or handler */
     tgs_str step;                /* a text, or ... */
-    int64_t step_number;         /* ... a number: setting one clears the other */
+    int64_t step_number;         /* ... a number: setting one clears the other; both: INVALID */
     tgs_bytes data;
     int64_t created;             /* writing: for imports */
     int64_t updated;             /* writing: for imports */
@@ -750,7 +763,8 @@ TGS_API tgs_status tgs_prune(tgs_store *store, int64_t peer_age_ms, uint64_t *re
 
 /** Count rows.  [io]
  *
- *  In:   session  a session's name, or ptr NULL: all sessions
+ *  In:   session  a session's name, or ptr NULL: all sessions; one that does not exist
+ *                 has 0 of everything
  *  Out:  out      one row of tgs_stats; free with tgs_rows_free */
 TGS_API tgs_status tgs_stats_get(tgs_store *store, tgs_str session, tgs_rows **out, const tgs_call *call,
                                  tgs_error *err);
@@ -822,7 +836,7 @@ typedef struct tgs_filter {
     int32_t kind;  /* peers: TGS_PEER_*; TGS_PEER_ANY: all */
     int32_t state; /* queue: TGS_QUEUE_*; -1: all */
     int32_t reserved0;
-    tgs_str scope; /* kv: of this scope; queue: of this lane; ptr NULL: all */
+    tgs_str scope; /* kv: of this scope; queue: of this lane, "": of none; ptr NULL: all */
     uint64_t reserved[4];
 } tgs_filter;
 
@@ -831,7 +845,9 @@ typedef struct tgs_filter {
  *  Rows that are there all the time appear exactly once, whatever else changes; but a
  *  queue item moves when its due time does.
  *
- *  In:   after   the last row of the page before, or NULL: from the start
+ *  In:   after   the last row of the page before, or NULL: from the start.  Its key
+ *                counts (the queue: due and sequence, too; by expiry: expires, too), and
+ *                it need not be there any more
  *        stride  sizeof the struct of `record`; 0 if `after` is NULL
  *        filter  nullable: all rows by key
  *        limit   1 to TGS_MAX_ROWS rows; a page ends before it grows past
@@ -856,7 +872,8 @@ TGS_API tgs_status tgs_load(tgs_session *session, int32_t record, const void *ro
  *  In:   max_age_ms  > 0: a name counts only if a put carried it within that time,
  *                    or up to TGS_SEEN_AT_MS before
  *  Out:  out         n_usernames rows of tgs_peer in the order asked; TGS_ROW_FOUND
- *                    tells which exist.  Free with tgs_rows_free */
+ *                    tells which exist.  Free with tgs_rows_free
+ *  Errors: INVALID (a name that no put could store: err->index tells which) */
 TGS_API tgs_status tgs_peers_by_username(tgs_session *session, const tgs_str *usernames, size_t n_usernames,
                                          int64_t max_age_ms, tgs_rows **out, const tgs_call *call, tgs_error *err);
 
@@ -869,7 +886,7 @@ TGS_API tgs_status tgs_peers_by_phone(tgs_session *session, const tgs_str *phone
 /** Lease due items to a worker.  [io]
  *
  *  In:   owner     who takes them, for people to read
- *        lane      only of this lane; ptr NULL: of any or none
+ *        lane      only of this lane; "": only of none; ptr NULL: of any or none
  *        lease_ms  how long until others may claim them, > 0
  *        limit     1 to TGS_MAX_ROWS items; they are fewer once what they hold has
  *                  reached TGS_MAX_BATCH_BYTES
@@ -891,6 +908,8 @@ TGS_API tgs_status tgs_queue_claim(tgs_session *session, tgs_str owner, tgs_str 
  *        items   n_items rows: id and token as claimed; FAIL, KILL: last_error (with
  *                its bit); FAIL: delay_ms (with its bit) until the next attempt,
  *                else 1 s, 2 s, 4 s, ... up to 1 h; EXTEND: delay_ms (with its bit)
+ *  A lease that ran out counts as held until the item is claimed again.
+ *
  *  Errors: CONFLICT (a token is stale, or nothing to revive: err->index tells the row) */
 TGS_API tgs_status tgs_queue_settle(tgs_session *session, int32_t action, const tgs_queue_item *items, size_t n_items,
                                     size_t stride, const tgs_call *call, tgs_error *err);
@@ -904,7 +923,8 @@ TGS_API tgs_status tgs_queue_settle(tgs_session *session, int32_t action, const 
  *  increase.  While a lease is EXCLUSIVE, writes through other handles are
  *  FENCED too, with a message that names the holder.  Reads never are.
  *
- *  In:   owner    who takes it, for people to read; host, pid and time are added
+ *  In:   owner    who takes it, for people to read; host, pid and time are added.
+ *                 One who asks again is another holder
  *        mode     TGS_LEASE_SHARED or TGS_LEASE_EXCLUSIVE
  *        ttl_ms   how long it lasts unless renewed, > 0
  *        wait_ms  how long to wait for the holder, within the deadline; 0: not at all

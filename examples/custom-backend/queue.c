@@ -159,9 +159,9 @@ tgs_status settle(struct run *run, const tgs_op *op) {
     int64_t state = item && !is_expired(run, item) ? get_number(item, "state") : -1;
     if (op->action == TGS_SETTLE_REVIVE) {
         if (state != TGS_QUEUE_DEAD)
-            return refuse(run, op, "there is no such dead queue item, so nothing to revive");
+            return refuse(run, op, TGS_MESSAGE_NOT_DEAD);
     } else if (state != TGS_QUEUE_LEASED || get_number(item, "token") != given->token) {
-        return refuse(run, op, "the claim of the queue item is stale; claim it again");
+        return refuse(run, op, TGS_MESSAGE_STALE_CLAIM);
     }
     settle_item(run, op, item);
     report(run, op, true, 0, 0);

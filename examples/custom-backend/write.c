@@ -371,8 +371,7 @@ static tgs_status enter_session(struct run *run) {
     int32_t tag = run->write->ops[0].tag;
     if (!has_member(run->session, "purging") || tag == TGS_OP_PURGE || tag == TGS_OP_LEASE_RELEASE)
         return TGS_OK;
-    return host->fail(run->err, TGS_E_CONFLICT, NULL,
-                      "the session is being purged; purge it again to end that");
+    return host->fail(run->err, TGS_E_CONFLICT, NULL, TGS_MESSAGE_PURGING);
 }
 
 static bool holds(struct run *run, const tgs_op *op) {
@@ -394,8 +393,7 @@ static tgs_status check_conditions(struct run *run, bool *skipped) {
         if (skipped[i] && (op->flags & TGS_OP_REQUIRE)) return refuse(run, op, NULL);
         if (skipped[i] || !(op->flags & TGS_OP_SAME_ACCOUNT)) continue;
         if (!keeps_account(find(run, TGS_RECORD_SESSION, op->row), op))
-            return refuse(run, op,
-                          "the session belongs to another user_id; use another, or replace the account");
+            return refuse(run, op, TGS_MESSAGE_OTHER_ACCOUNT);
     }
     return TGS_OK;
 }

@@ -129,7 +129,7 @@ typedef struct tgs_backend_call {
  * DELETE.  `row` has the key.  applied = it was there.  Deleting the session
  * record deletes the session's dc_auth rows too.
  *
- * CLAIM.  `owner`, `lane` (ptr NULL: any), `ttl_ms`, `limit`.  Of the claimable
+ * CLAIM.  `owner`, `lane` (ptr NULL: of any or none; "": of none), `ttl_ms`, `limit`.  Of the claimable
  * items the first `limit` by (due, sequence), each given to host->row after it
  * was changed: state LEASED, attempts + 1, token = the next number, lease_owner,
  * lease_expires = now + ttl_ms, updated = now.  Claimable is an item with
@@ -172,6 +172,15 @@ typedef struct tgs_backend_call {
  * (with their names) whose seen_at is more than ttl_ms ago; count them in
  * result.version; applied 1 if nothing is left, else 0 (call again).
  */
+
+/* What a refusal says, the same on every back end; for conditions NULL, the standard message. */
+#define TGS_MESSAGE_PURGING "the session is being purged; end that by purging it again"
+#define TGS_MESSAGE_OTHER_ACCOUNT                                                                  \
+    "the session belongs to another user_id; use another session, or replace the account"
+#define TGS_MESSAGE_STALE_CLAIM                                                                    \
+    "the item is not leased with that token: another worker has it, or it was settled"
+#define TGS_MESSAGE_NOT_DEAD "there is no dead item with that id, so nothing to revive"
+
 typedef struct tgs_op {
     int32_t tag;        /* TGS_OP_* */
     int32_t record;     /* PUT, DELETE: TGS_RECORD_SESSION to _KV */
@@ -320,6 +329,7 @@ typedef struct tgs_backend {
     /* 1: a key that repeats in a write costs no more than two keys do.  0: the core merges such puts into
      * one, where nobody can tell; so each key comes once, as a rule. */
     int32_t repeats;
+    int32_t reserved0;
 } tgs_backend;
 
 /** The one function a module exports: its static description, or NULL when it can't
