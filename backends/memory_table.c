@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "wipe.h"
+
 #define LEAF_ROWS 128
 #define CACHE_LINE 64
 #define FIRST_WAITING 16
@@ -105,14 +107,14 @@ static bool is_inside(const struct row *row, const char *texts) {
 
 /* Throw away texts that the row has or had. */
 static void free_texts(const struct row *row, char *texts, size_t size) {
-    explicit_bzero(texts, size);
+    wipe(texts, size);
     if (!is_inside(row, texts)) host->release(texts);
 }
 
 void row_free(struct row *row) {
     if (!row) return;
     if (!is_inside(row, row->texts)) free_texts(row, row->texts, row->texts_size);
-    explicit_bzero(row, row->size);
+    wipe(row, row->size);
     host->release(row);
 }
 

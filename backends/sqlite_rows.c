@@ -2,6 +2,7 @@
 /* Rows as parameters and result columns of statements.  A parameter or column belongs to the member
  * of its name, so nothing here knows any record but the peer, whose usernames are one text. */
 #include "sqlite.h"
+#include "wipe.h"
 
 struct layout sqlite_layouts[RECORDS];
 
@@ -37,7 +38,7 @@ void *buffer_reserve(struct buffer *buffer, size_t size) {
 }
 
 void buffer_release(struct buffer *buffer) {
-    if (buffer->memory) explicit_bzero(buffer->memory, buffer->size);
+    wipe(buffer->memory, buffer->size);
     sqlite_host->release(buffer->memory);
     *buffer = (struct buffer){0};
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wipe.h"
+
 #define FIRST_BLOCK 4096
 #define LARGEST_BLOCK ((size_t)1 << 20)
 #define ALIGNMENT 16
@@ -70,7 +72,7 @@ bool arena_bytes(struct arena *arena, tgs_bytes bytes, tgs_bytes *copy) {
 static void release(const struct arena *arena, struct arena_block *block) {
     while (block) {
         struct arena_block *next = block->next;
-        if (arena->secret) explicit_bzero(block_start(block), (size_t)(block->top - block_start(block)));
+        if (arena->secret) wipe(block_start(block), (size_t)(block->top - block_start(block)));
         if (!block->lent) free(block);
         block = next;
     }
@@ -88,6 +90,6 @@ void arena_reset(struct arena *arena) {
     if (!kept) return;
     release(arena, kept->next);
     kept->next = NULL;
-    if (arena->secret) explicit_bzero(block_start(kept), (size_t)(arena->next - block_start(kept)));
+    if (arena->secret) wipe(block_start(kept), (size_t)(arena->next - block_start(kept)));
     arena->next = block_start(kept);
 }

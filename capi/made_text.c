@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wipe.h"
+
 struct tgs_text {
     size_t len;
     char bytes[];
@@ -24,6 +26,6 @@ TGS_API tgs_str tgs_text_str(const tgs_text *text) {
 
 TGS_API void tgs_text_free(tgs_text *text) {
     if (!text) return;
-    explicit_bzero(text->bytes, text->len);
+    wipe(text->bytes, text->len);
     free(text);
 }

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "marks.h"
 #include "session_files.h"
+#include "wipe.h"
 
 #define MAX_KEY_TEXT 1024 /* of the key's base64 */
 #define MAX_JSON ((size_t)64 << 20)
@@ -80,7 +81,7 @@ static tgs_status read_auth_key(struct session_db *db, tgs_bytes text, tgs_sessi
             status = snapshot_set_auth_key(db->snapshot, session, (tgs_bytes){key, len}, db->err);
     }
     sqlite3_finalize(statement);
-    explicit_bzero(key, sizeof key);
+    wipe(key, sizeof key);
     return status;
 }
 

@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "session_file.h"
+#include "wipe.h"
 
 #define PROGRESS_STEPS 10000
 #define MAX_COLUMNS 2000 /* SQLite's own limit of one table */
@@ -208,11 +209,11 @@ tgs_status session_db_auth_key(struct session_db *db, sqlite3_stmt *statement, i
     tgs_bytes value = {sqlite3_column_blob(statement, column),
                        (size_t)sqlite3_column_bytes(statement, column)};
     uint8_t key[AUTH_KEY_BYTES];
-    if (type != SQLITE_TEXT || value.len != 2 * sizeof key || !decode_hex(value, key))
-        return snapshot_set_auth_key(db->snapshot, session, value, db->err);
-    tgs_status status = snapshot_set_auth_key(db->snapshot, session, (tgs_bytes){key, sizeof key}, db->err);
-    explicit_bzero(key, sizeof key);
-    if (status == TGS_OK)
+    bool hex = type == SQLITE_TEXT && value.len == 2 * sizeof key && decode_hex(value, key);
+    if (hex) value = (tgs_bytes){key, sizeof key};
+    tgs_status status = snapshot_set_auth_key(db->snapshot, session, value, db->err);
+    wipe(key, sizeof key);
+    if (status == TGS_OK && hex)
         status = snapshot_note(db->snapshot, db->err, "the auth key was stored as hexadecimal text");
     return status;
 }

@@ -13,6 +13,7 @@
 #include "session_file.h"
 #include "session_writer.h"
 #include "text.h"
+#include "wipe.h"
 
 static const struct {
     const char *name;
@@ -101,7 +102,7 @@ static tgs_status make_image(struct session_writer *writer, tgs_status (*write)(
     } else {
         memcpy(image->bytes, bytes, image->size);
     }
-    if (bytes) explicit_bzero(bytes, (size_t)size);
+    wipe(bytes, (size_t)size);
     sqlite3_free(bytes);
     return status;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "wipe.h"
 
 #define MIN_PAGE 512u
 #define MAX_PAGE 65536u
@@ -20,7 +21,7 @@ bool buffer_resize(struct buffer *buffer, size_t size) {
 }
 
 void buffer_free(struct buffer *buffer) {
-    if (buffer->bytes) explicit_bzero(buffer->bytes, buffer->size);
+    wipe(buffer->bytes, buffer->size);
     free(buffer->bytes);
     *buffer = (struct buffer){NULL, 0};
 }

@@ -15,6 +15,7 @@
 #include "rows.h"
 #include "session_options.h"
 #include "text.h"
+#include "wipe.h"
 
 #define MAX_TEXT 65536 /* far above the longest string of any client */
 #define MAX_PARTS 8
@@ -249,7 +250,7 @@ tgs_status text_formats_read(tgs_str text, tgs_snapshot **out, tgs_error *err) {
     uint8_t *buffer = malloc(room);
     if (!buffer) return error_nomem(err);
     status = read_base64(text, buffer, out, err);
-    explicit_bzero(buffer, room);
+    wipe(buffer, room);
     free(buffer);
     return status;
 }
@@ -317,8 +318,8 @@ static tgs_status encode(const struct layout *layout, const tgs_session_data *se
         *out = made_text_new((tgs_str){text, prefix + len});
         if (!*out) status = error_nomem(err);
     }
-    explicit_bzero(bytes, sizeof bytes);
-    explicit_bzero(text, sizeof text);
+    wipe(bytes, sizeof bytes);
+    wipe(text, sizeof text);
     return status;
 }
 
