@@ -224,7 +224,8 @@ struct task {
     int64_t session_id; /* 0: unknown, or there is none */
     int64_t now;
     const tgs_write *write;
-    bool plain; /* no lease or purge, neither before nor by this write */
+    bool plain;  /* no lease or purge, neither before nor by this write */
+    bool purged; /* the session, to its end */
     int64_t counter;
     bool counter_read;
     tgs_str name;         /* of a peer, as it compares */

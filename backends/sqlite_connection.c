@@ -209,12 +209,14 @@ static int64_t cache_kib(void) {
     return kib < CACHE_MOST_KIB ? kib : CACHE_MOST_KIB;
 }
 
-/* Not when it is opened, but with its first call: for these pragmas SQLite reads the schema. */
+/* Not when it is opened, but with its first call: for these pragmas SQLite reads the schema.  What is deleted
+ * is overwritten, a page that is not needed any more, too (FAST would leave that). */
 static tgs_status set_up(struct connection *connection, tgs_error *err) {
     char pragmas[160];
     if (connection->is_set_up) return TGS_OK;
     snprintf(pragmas, sizeof pragmas,
-             "PRAGMA cache_size=-%" PRId64 "; PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=%d",
+             "PRAGMA cache_size=-%" PRId64 "; PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=%d;"
+             "PRAGMA secure_delete=ON",
              cache_kib(), WAL_LIMIT, connection->store->checkpoint_pages);
     tgs_status status = connection_execute(connection, pragmas, err);
     connection->is_set_up = status == TGS_OK;

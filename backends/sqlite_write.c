@@ -479,7 +479,14 @@ static tgs_status purge(struct task *task, const tgs_op *op) {
     if (status == TGS_OK && ended) status = task_run(task, QUERY_DELETE_LEASES_OF_SESSION, 0, NULL, 0);
     if (status == TGS_OK && ended) status = task_run(task, QUERY_DELETE_SESSION, 0, NULL, 0);
     if (status == TGS_OK) sqlite_host->result(task->sink, op->index, ended, 0, removed);
+    task->purged = ended;
     return status;
+}
+
+/* After a purge: the -wal still has the keys of before.  If others read from it, it is left to a later
+ * checkpoint. */
+static void cut_wal(const struct connection *connection) {
+    sqlite3_wal_checkpoint_v2(connection->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
 
 #define PRUNE_LOOKS 20000 /* rows a step looks at, so that other writers get in between */
@@ -627,7 +634,9 @@ static tgs_status write_by(struct connection *connection, const tgs_write *write
     tgs_status status = begin(&task, write->durable);
     if (status != TGS_OK) return status;
     task.now = sqlite_host->now_ms();
-    return end(&task, carry_out_all(&task, skip));
+    status = end(&task, carry_out_all(&task, skip));
+    if (status == TGS_OK && task.purged) cut_wal(connection);
+    return status;
 }
 
 tgs_status sqlite_write(void *self, const tgs_write *write, const tgs_backend_call *call, tgs_sink *sink,
