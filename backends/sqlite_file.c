@@ -136,8 +136,12 @@ static tgs_status check_folder(const struct store *store, tgs_error *err) {
 tgs_status file_create(const char *path, tgs_error *err) {
     int descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (descriptor < 0) return fail_errno(err, errno, "creating", path);
+    /* A umask takes rights away; it must not take ours.  SQLite gives the files beside this one the same
+     * mode. */
+    int error = fchmod(descriptor, 0600) == 0 ? 0 : errno;
     close(descriptor);
-    return TGS_OK;
+    if (error) unlink(path);
+    return error ? fail_errno(err, error, "creating", path) : TGS_OK;
 }
 
 /* Somebody else may create it at the same time: then it is there, as private as ours. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -74,9 +75,10 @@ static tgs_status put_in_place(const char *path, const struct buffer *image, tgs
     int n = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
     if (n < 0 || (size_t)n >= sizeof temporary)
         return error_set(err, TGS_E_TOO_LARGE, "the path is too long");
-    int file = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
+    int file = mkostemp(temporary, O_CLOEXEC); /* mode 0600 at most */
     if (file < 0) return io_failed(path, err);
-    tgs_status status = write_all(file, image->bytes, image->size) ? TGS_OK : io_failed(path, err);
+    bool written = fchmod(file, 0600) == 0 && write_all(file, image->bytes, image->size);
+    tgs_status status = written ? TGS_OK : io_failed(path, err);
     close(file);
     if (status == TGS_OK && !publish(temporary, path)) status = io_failed(path, err);
     if (status == TGS_OK)
