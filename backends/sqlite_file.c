@@ -41,6 +41,7 @@ tgs_status fail_errno(tgs_error *err, int error, const char *doing, const char *
             status = known[i].status;
             advice = known[i].advice;
         }
+    if (error == ENAMETOOLONG) path = "the file"; /* what is that long may be a session string */
     size_t len = strlen(path);
     char message[sizeof err->message];
     snprintf(message, sizeof message, "%s %s: %s (errno %d)", doing, len > 80 ? path + len - 80 : path,

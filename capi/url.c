@@ -11,6 +11,7 @@
 #include "text.h"
 
 #define MAX_URL_BYTES 65536
+#define LONGEST_SHOWN 64 /* of a name: what is longer may be a session string */
 
 /* --- where the text comes from -------------------------------------------------------- */
 
@@ -24,8 +25,10 @@ static tgs_status from_environment(struct arena *arena, tgs_str name, tgs_str *t
     tgs_str copy;
     if (!arena_text(arena, name, &copy)) return error_nomem(err);
     const char *value = getenv(copy.ptr);
+    if (!value && copy.len > LONGEST_SHOWN)
+        return error_set(err, TGS_E_INVALID, "the environment variable is not set; its name is very long");
     if (!value)
-        return error_set(err, TGS_E_INVALID, "the environment variable \"%.64s\" is not set", copy.ptr);
+        return error_set(err, TGS_E_INVALID, "the environment variable \"%s\" is not set", copy.ptr);
     *text = trimmed((tgs_str){value, strlen(value)});
     return TGS_OK;
 }
@@ -35,6 +38,8 @@ static tgs_status from_file(struct arena *arena, tgs_str name, tgs_str *text, tg
     char *content = arena_alloc(arena, MAX_URL_BYTES);
     if (!content || !arena_text(arena, name, &path)) return error_nomem(err);
     FILE *file = fopen(path.ptr, "re");
+    if (!file && errno == ENAMETOOLONG)
+        return error_set(err, TGS_E_UNAVAILABLE, "the path behind @ is too long");
     if (!file) return error_set(err, TGS_E_UNAVAILABLE, "can't read %.100s: %s", path.ptr, strerror(errno));
     size_t len = fread(content, 1, MAX_URL_BYTES, file);
     bool failed = ferror(file) != 0;

@@ -205,6 +205,8 @@ static tgs_status check_path(const char *path, tgs_error *err) {
     struct stat info;
     if (stat(path, &info) != 0) {
         if (errno == ENOENT || errno == ENOTDIR) return error_set_native(err, TGS_NOT_FOUND, NULL, NULL);
+        if (errno == ENAMETOOLONG) /* it may be a secret, so it is not shown */
+            return error_set(err, TGS_E_INVALID, "the path is too long; a session string is read as text");
         if (errno == EACCES) return error_set(err, TGS_E_AUTH, "%s: permission denied", path_shown(path));
         return error_set(err, TGS_E_INVALID, "%s: %s", path_shown(path), strerror(errno));
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from api import Session, Store, dc_auth, fails, kv, session_data
+from driver import Driver, Failure
 
 SECRET = "s3cr3t-api-hash"
 AUTH_KEY = b"KEYMATERIAL!" * 21 + b"KEY!"  # 256 bytes
@@ -70,6 +71,32 @@ def test_messages_about_urls(store: Store, url: str) -> None:
         Store.open(store.driver, url.format(secret=SECRET))
     if "=" in url or "@" in url:
         clean(seen)
+
+
+SESSION_STRING = "1" + base64.urlsafe_b64encode(bytes(7) + AUTH_KEY[::-1]).decode()
+
+
+@pytest.mark.parametrize(
+    ("op", "arguments"),
+    [
+        ("snapshot_from_text", {"text": SESSION_STRING[:-5]}),
+        ("snapshot_from_file", {"path": SESSION_STRING}),
+        ("snapshot_from_file", {"path": f"/tmp/{SESSION_STRING}"}),
+        ("open", {"url": SESSION_STRING}),
+        ("open", {"url": f"sqlite:{SESSION_STRING}"}),
+        ("open", {"url": f"@{SESSION_STRING}"}),
+        ("open", {"url": f"env:{SESSION_STRING}"}),
+    ],
+)
+def test_messages_about_session_strings_in_a_wrong_place(
+    driver: Driver, op: str, arguments: dict[str, str]
+) -> None:
+    """Not when a session string is taken for the name of a file or of a store."""
+    with pytest.raises(Failure) as caught:
+        driver.request(op, **arguments)
+    message = caught.value.message
+    assert message
+    assert not [i for i in range(len(SESSION_STRING) - 11) if SESSION_STRING[i : i + 12] in message], message
 
 
 def test_sessions_and_stats_hold_no_secrets(store: Store) -> None:
