@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Written with write(2), so that no buffer of stdio keeps a copy of the secret. */
@@ -44,7 +45,7 @@ static int replace(const char *path, file_writer *write_file, const void *contex
     char folder[PATH_MAX], file[sizeof folder + sizeof name];
     if (snprintf(folder, sizeof folder, "%s.XXXXXX", path) >= (int)sizeof folder)
         return not_written(path, ENAMETOOLONG);
-    if (!mkdtemp(folder)) return not_written(path, errno);
+    if (!mkdtemp(folder) || chmod(folder, 0700) != 0) return not_written(path, errno);
     snprintf(file, sizeof file, "%s%s", folder, name);
     int status = write_file(file, context);
     if (status == DONE && rename(file, path) != 0) {
@@ -63,7 +64,8 @@ static int write_to(const struct cli *cli, const char *path, file_writer *write_
 
 /* Write, sync and close; the file is removed again if that fails. */
 static int fill_file(int fd, const char *path, tgs_str text) {
-    int error = write_line(fd, text) && fsync(fd) == 0 ? 0 : errno;
+    /* whatever the umask has left of it */
+    int error = fchmod(fd, 0600) == 0 && write_line(fd, text) && fsync(fd) == 0 ? 0 : errno;
     if (close(fd) != 0 && error == 0) error = errno;
     if (error == 0) return DONE;
     unlink(path);
