@@ -27,8 +27,7 @@ static tgs_status from_environment(struct arena *arena, tgs_str name, tgs_str *t
     const char *value = getenv(copy.ptr);
     if (!value && copy.len > LONGEST_SHOWN)
         return error_set(err, TGS_E_INVALID, "the environment variable is not set; its name is very long");
-    if (!value)
-        return error_set(err, TGS_E_INVALID, "the environment variable \"%s\" is not set", copy.ptr);
+    if (!value) return error_set(err, TGS_E_INVALID, "the environment variable \"%s\" is not set", copy.ptr);
     *text = trimmed((tgs_str){value, strlen(value)});
     return TGS_OK;
 }

@@ -107,8 +107,8 @@ def test_nothing_is_left_in_memory(
         me.put(session_data(dc=2, port=443, address="149.154.167.51", auth_key=key, api_hash=api_hash))
         me.put(dc_auth(4, auth_key=other_key))
     looked_for = {
-        "KEY": key, "OTHER_KEY": other_key, "API_HASH": api_hash.encode(), "FILE_KEY": bytes.fromhex(file_key),
-        "STRING": text,
+        "KEY": key, "OTHER_KEY": other_key, "API_HASH": api_hash.encode(), "STRING": text,
+        "FILE_KEY": bytes.fromhex(file_key),
     }  # fmt: skip
     commands: list[list[Any]] = [
         ["inspect", fixtures / TELETHON],
