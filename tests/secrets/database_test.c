@@ -112,12 +112,17 @@ static size_t found_in(const char *suffix, uint8_t which[][256], size_t n) {
     size_t size = fread(content, 1, sizeof content, file), found = 0;
     assert_true(size < sizeof content);
     fclose(file);
-    for (size_t i = 0; i < n; i++) {
-        struct patterns *patterns = patterns_new();
-        patterns_add_bytes(patterns, "key", which[i], 256);
-        found += patterns_find(patterns, content, size, 0).name != NULL;
-        patterns_free(patterns);
+    struct patterns *patterns = patterns_new();
+    for (size_t i = 0; i < n; i++) patterns_add_bytes(patterns, (const char *)which[i], which[i], 256);
+    bool seen[KEYS] = {false}; /* a key's name is its address */
+    for (struct found part = {.at = 0};; part.at++) {
+        part = patterns_find(patterns, content, size, part.at);
+        if (!part.name) break;
+        bool *first = &seen[((const uint8_t *)part.name - which[0]) / 256];
+        found += !*first;
+        *first = true;
     }
+    patterns_free(patterns);
     return found;
 }
 
