@@ -215,6 +215,8 @@ static tgs_status sqlite_backup(void *self, tgs_str path, const tgs_backend_call
     if (status == TGS_OK) {
         status = connection_set_synchronous(connection, SYNCHRONOUS_FULL, err);
         if (status == TGS_OK) status = copy_to(connection, target, err);
+        /* Or else the journal that SQLite has deleted may come back with the power, and undo the copy. */
+        if (status == TGS_OK) status = file_sync_folder(target, err);
         if (status != TGS_OK) unlink(target);
     }
     pool_give_back(connection);

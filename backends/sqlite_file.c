@@ -145,6 +145,16 @@ tgs_status file_create(const char *path, tgs_error *err) {
     return error ? fail_errno(err, error, "creating", path) : TGS_OK;
 }
 
+tgs_status file_sync_folder(const char *path, tgs_error *err) {
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') + 1 - path), path);
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = descriptor < 0 || fsync(descriptor) != 0 ? errno : 0;
+    if (descriptor >= 0) close(descriptor);
+    /* EINVAL: a file system that has no such thing */
+    return error && error != EINVAL ? fail_errno(err, error, "syncing the folder", folder) : TGS_OK;
+}
+
 /* Somebody else may create it at the same time: then it is there, as private as ours. */
 static tgs_status create_database(const struct store *store, tgs_error *err) {
     tgs_status status = check_folder(store, err);

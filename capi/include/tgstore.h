@@ -770,7 +770,7 @@ TGS_API tgs_status tgs_stats_get(tgs_store *store, tgs_str session, tgs_rows **o
                                  tgs_error *err);
 
 /** Write a consistent copy of the whole database to a new file, mode 0600, while
- *  others go on.  [io]
+ *  others go on; when it returns, the copy is safe from a power cut.  [io]
  *
  *  Errors: UNSUPPORTED (no TGS_CAP_BACKUP), CONFLICT (the file exists) */
 TGS_API tgs_status tgs_backup(tgs_store *store, tgs_str path, const tgs_call *call, tgs_error *err);

@@ -15,13 +15,12 @@
 #define MAX_FILES 200 /* ever made in one recording */
 #define MAX_NAME 40
 
-enum kind { MADE, DELETED, WRITTEN, CUT_OFF, SYNCED };
+enum kind { MADE, DELETED, WRITTEN, CUT_OFF, SYNCED, FOLDER_SYNCED };
 
 struct change {
     enum kind kind;
     size_t file;
     size_t offset, size; /* written: where and how much; cut off: the new size */
-    bool folder;         /* synced, deleted: the folder as well */
     unsigned char *data;
 };
 
@@ -150,16 +149,27 @@ static void watch(const struct io_event *event) {
         note(disk, CUT_OFF, file)->size = (size_t)event->size;
         break;
     case IO_SYNC:
-        note(disk, SYNCED, file)->folder = event->folder;
+        note(disk, SYNCED, file);
         break;
     case IO_DELETE:
-        note(disk, DELETED, file)->folder = event->folder;
+        note(disk, DELETED, file);
         file->there = false;
         break;
     default:
         break;
     }
 }
+
+/* SQLite's VFS and the library sync folders by the system's own call.  Nothing here cuts the power, so waiting
+ * for a real disk would only cost time. */
+__attribute__((visibility("default"))) int fsync(int descriptor) {
+    struct stat info;
+    if (fstat(descriptor, &info) != 0) return -1;
+    if (recording && S_ISDIR(info.st_mode)) note(recording, FOLDER_SYNCED, recording->files);
+    return 0;
+}
+
+__attribute__((visibility("default"))) int fdatasync(int descriptor) { return fsync(descriptor); }
 
 void disk_free(struct disk *disk) {
     for (size_t i = 0; i < disk->n_changes; i++) free(disk->changes[i].data);
@@ -206,7 +216,10 @@ struct disk *disk_record(const char *folder) {
     return disk;
 }
 
-void disk_stop(void) { vfs_leave(); }
+void disk_stop(void) {
+    vfs_leave();
+    recording = NULL;
+}
 
 size_t disk_changes(const struct disk *disk) { return disk->n_changes; }
 
@@ -249,7 +262,7 @@ void disk_advance(struct disk *disk) {
             if (of_file(&disk->changes[i], change->file))
                 apply(&disk->files[change->file].durable, &disk->changes[i]);
     disk->replayed++;
-    if (change->folder) disk->folder_synced = disk->replayed;
+    if (change->kind == FOLDER_SYNCED) disk->folder_synced = disk->replayed;
 }
 
 /* --- what is left ----------------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
  * time, the files are laid down as a power cut could have left them: what was synced is there, and of what
  * was not, any part: sectors of a write may be old or new each for itself, a file that has grown may hold
  * rubbish, one that was made or deleted may be absent or there again.  What is mapped (-shm) is gone.  A
- * sync makes a file's bytes durable, and the entries of its folder only where SQLite's VFS syncs that. */
+ * sync makes a file's bytes durable, but its entry in the folder only a sync of the folder does. */
 #ifndef TESTS_IO_DISK_H
 #define TESTS_IO_DISK_H
 

@@ -27,7 +27,7 @@ static tgs_status put(struct life *life, tgs_session *session, int32_t record, c
 
 static tgs_status open_store(struct life *life) {
     tgs_status status = tgs_store_open(str(life->url), NULL, 0, &life->store, NULL, &life->err);
-    if (status == TGS_OK) status = tgs_session_new(life->store, TGS_STR("main"), &life->me, &life->err);
+    if (status == TGS_OK) status = tgs_session_new(life->store, str(life->name), &life->me, &life->err);
     if (status == TGS_OK) status = tgs_session_new(life->store, TGS_STR("other"), &life->other, &life->err);
     return status;
 }
@@ -46,14 +46,6 @@ void life_end(struct life *life) {
 static tgs_status open_again(struct life *life) {
     life_end(life);
     return open_store(life);
-}
-
-/* Under a name of its own: what was left may be leased. */
-static tgs_status open_second(struct life *life) {
-    tgs_status status = open_store(life);
-    tgs_session_free(life->me);
-    life->me = NULL;
-    return status == TGS_OK ? tgs_session_new(life->store, TGS_STR("second"), &life->me, &life->err) : status;
 }
 
 static tgs_status sync_store(struct life *life) { return tgs_sync(life->store, NULL, &life->err); }
@@ -310,10 +302,10 @@ const struct step life_steps[] = {
 const size_t n_life_steps = sizeof life_steps / sizeof *life_steps;
 
 const struct step second_life_steps[] = {
-    {"open what was left", true, open_second}, {"put an update", false, put_update},
-    {"put a dc_auth", true, put_dc_auth},      {"put peers", false, put_peers},
-    {"checkpoint", true, checkpoint},          {"put another update", false, put_update},
-    {"sync", true, sync_store},                {"put a last update", false, put_update},
+    {"open what was left", true, open_store}, {"put an update", false, put_update},
+    {"put a dc_auth", true, put_dc_auth},     {"put peers", false, put_peers},
+    {"checkpoint", true, checkpoint},         {"put another update", false, put_update},
+    {"sync", true, sync_store},               {"put a last update", false, put_update},
 };
 const size_t n_second_life_steps = sizeof second_life_steps / sizeof *second_life_steps;
 

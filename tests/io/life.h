@@ -9,6 +9,7 @@
 
 struct life {
     char url[160];
+    const char *name;     /* of its session */
     const char *database; /* its path */
     const char *copy;     /* where backups go; each replaces the one before */
     bool exclusive;       /* no other connection gets in */

@@ -30,10 +30,6 @@ static long rounds = 1;
 static uint64_t seed = 1, drawn;
 static long n_cuts, n_second_cuts;
 
-/* Nothing here cuts the power, so waiting for the disk would only cost time. */
-__attribute__((visibility("default"))) int fsync(int descriptor) { return descriptor < 0 ? -1 : 0; }
-__attribute__((visibility("default"))) int fdatasync(int descriptor) { return fsync(descriptor); }
-
 /* A step that was done, as it is seen from the disk. */
 struct moment {
     const char *name;
@@ -51,13 +47,17 @@ struct history {
 
 static tgs_error err;
 
-static tgs_store *open_in(const char *name, const char *parameters) {
+static tgs_store *open_file(const char *name, const char *file, const char *parameters) {
     tgs_store *store;
     char url[200];
-    int len = snprintf(url, sizeof url, "sqlite:%s/%s/store.db%s", folder, name, parameters);
+    int len = snprintf(url, sizeof url, "sqlite:%s/%s/%s%s", folder, name, file, parameters);
     if (tgs_store_open((tgs_str){url, (size_t)len}, NULL, 0, &store, NULL, &err) != TGS_OK)
         fail_msg("does not open: %s", err.message);
     return store;
+}
+
+static tgs_store *open_in(const char *name, const char *parameters) {
+    return open_file(name, "store.db", parameters);
 }
 
 static uint64_t state_in(tgs_store *store) {
@@ -80,14 +80,16 @@ static void do_step(struct history *history, struct life *life, const struct ste
     moment->state = state_in(life->store);
 }
 
-/* Do the steps in the folder of that name, beginning with the state that is there. */
+/* Do the steps in the folder of that name, beginning with the state that is there.  In a session of that
+ * name, too: what an earlier life has left in its own may be leased. */
 static void record(struct history *history, const char *name, uint64_t state, const struct step *steps,
                    size_t n_steps, int64_t first) {
     char live[100], live_database[120], copy[120];
     snprintf(live, sizeof live, "%s/%s", folder, name);
     snprintf(live_database, sizeof live_database, "%s/store.db", live);
     snprintf(copy, sizeof copy, "%s/copy.db", live);
-    struct life life = {.database = live_database,
+    struct life life = {.name = name,
+                        .database = live_database,
                         .copy = copy,
                         .exclusive = strstr(history->parameters, "exclusive") != NULL};
     snprintf(life.url, sizeof life.url, "sqlite:%s%s", live_database, history->parameters);
@@ -129,24 +131,38 @@ static void check_state(const struct history *history, size_t changes, enum powe
              other < history->n ? history->moments[other].name : "");
 }
 
+static void check_integrity(const char *name, const char *file) {
+    char path[120];
+    snprintf(path, sizeof path, "%s/%s/%s", folder, name, file);
+    assert_string_equal(integrity_of(path), "ok");
+}
+
+/* A backup that was made is there, and is what the store was. */
+static void check_backup(const struct history *history, size_t changes, const char *name) {
+    size_t i = 0;
+    while (i < history->n && strcmp(history->moments[i].name, "back up") != 0) i++;
+    if (i == history->n || history->moments[i].ended > changes) return;
+    tgs_store *copy = open_file(name, "copy.db", "?mode=rw");
+    if (state_in(copy) != history->moments[i].state)
+        fail_msg("change %zu (backup ended at %zu), seed %" PRIu64 ": the backup is not what the store was", changes,
+                 history->moments[i].ended, drawn);
+    tgs_store_close(copy);
+    check_integrity(name, "copy.db");
+}
+
 /* It opens, has what it must, takes what is put, and SQLite finds no fault with it. */
-static uint64_t check_image(const struct history *history, size_t changes, enum power_cut cut,
-                            const char *name) {
+static void check_image(const struct history *history, size_t changes, enum power_cut cut, const char *name) {
     tgs_session *session;
     tgs_update_state row = {.fields = TGS_UPDATE_STATE_PTS, .channel_id = 999, .pts = 1};
     tgs_store *store = open_in(name, history->parameters);
-    uint64_t state = state_in(store);
-    check_state(history, changes, cut, state);
+    check_state(history, changes, cut, state_in(store));
     assert_int_equal(tgs_session_new(store, TGS_STR("after"), &session, &err), TGS_OK);
     if (tgs_put(session, TGS_RECORD_UPDATE_STATE, &row, 1, sizeof row, NULL, NULL, &err) != TGS_OK)
         fail_msg("can't be written: %s", err.message);
-    uint64_t written = state_in(store);
     tgs_session_free(session);
     tgs_store_close(store);
-    char path[120];
-    snprintf(path, sizeof path, "%s/%s/store.db", folder, name);
-    assert_string_equal(integrity_of(path), "ok");
-    return written;
+    check_integrity(name, "store.db");
+    check_backup(history, changes, name);
 }
 
 /* --- cutting the power --------------------------------------------------------------------------------------- */

@@ -10,7 +10,6 @@ const char *const io_names[IO_CALLS] = {"open", "read",       "write",      "tru
 struct file {
     sqlite3_file base;
     const char *path; /* SQLite keeps it as long as the file is open */
-    bool new_journal; /* its first sync is to sync the folder, too */
 };
 
 static const struct io_watcher *watcher;
@@ -67,12 +66,9 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 size) {
 }
 
 static int file_sync(sqlite3_file *file, int flags) {
-    struct io_event event = {
-        .call = IO_SYNC, .path = as_file(file)->path, .folder = as_file(file)->new_journal};
+    struct io_event event = {.call = IO_SYNC, .path = as_file(file)->path};
     int code = ask(&event);
-    if (code == SQLITE_OK) code = tell(&event, behind(file)->pMethods->xSync(behind(file), flags));
-    if (code == SQLITE_OK) as_file(file)->new_journal = false;
-    return code;
+    return code != SQLITE_OK ? code : tell(&event, behind(file)->pMethods->xSync(behind(file), flags));
 }
 
 static int file_size(sqlite3_file *file, sqlite3_int64 *size) {
@@ -140,13 +136,6 @@ static const sqlite3_io_methods without_shared_memory = {
 
 /* --- the file system ----------------------------------------------------------------------------- */
 
-/* SQLite's own VFS syncs the folder with the first sync of a journal or -wal that it has made. */
-static bool is_new_journal(const char *path, int flags) {
-    int there = 1;
-    if (!(flags & SQLITE_OPEN_CREATE) || !(flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL))) return false;
-    return own->xAccess(own, path, SQLITE_ACCESS_EXISTS, &there) == SQLITE_OK && !there;
-}
-
 static int vfs_open(sqlite3_vfs *self, const char *path, sqlite3_file *file, int flags, int *out_flags) {
     (void)self;
     struct io_event event = {.call = IO_OPEN, .path = path ? path : "", .flags = flags};
@@ -154,7 +143,6 @@ static int vfs_open(sqlite3_vfs *self, const char *path, sqlite3_file *file, int
     int code = ask(&event);
     if (code != SQLITE_OK) return code;
     as_file(file)->path = event.path;
-    as_file(file)->new_journal = path && is_new_journal(path, flags);
     code = own->xOpen(own, path, behind(file), flags, out_flags);
     if (code == SQLITE_OK)
         file->pMethods =
@@ -164,7 +152,7 @@ static int vfs_open(sqlite3_vfs *self, const char *path, sqlite3_file *file, int
 
 static int vfs_delete(sqlite3_vfs *self, const char *path, int sync_folder) {
     (void)self;
-    struct io_event event = {.call = IO_DELETE, .path = path, .folder = sync_folder};
+    struct io_event event = {.call = IO_DELETE, .path = path};
     int code = ask(&event);
     return code != SQLITE_OK ? code : tell(&event, own->xDelete(own, path, sync_folder));
 }

@@ -27,7 +27,6 @@ struct io_event {
     enum io_call call;
     const char *path; /* "" for a temporary file without a name */
     int flags;        /* open: SQLITE_OPEN_* */
-    bool folder;      /* sync, delete: the entries of the folder are synced, too */
     const void *data; /* write */
     sqlite3_int64 offset, size; /* read, write: where and how much; truncate: the new size */
 };
