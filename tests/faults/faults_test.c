@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every allocation and every write to a file fails once, and once with all that follow: each call then gives
  * a documented status, changes nothing, leaks nothing, and succeeds when it is repeated. */
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +13,7 @@
 #include <cmocka.h>
 
 #include "interpose.h"
-#include "scenario.h"
+#include "plan.h"
 
 static char folder[] = "/tmp/tgstore-faults-XXXXXX";
 static char database[64], copy[64];
@@ -55,74 +54,34 @@ static bool memory_error(tgs_status status) { return status == TGS_E_NOMEM; }
 /* A write that fails is a full disk; a sync that fails is whatever the driver says. */
 static bool disk_error(tgs_status status) { return status == TGS_E_NO_SPACE || status == TGS_E_BACKEND; }
 
-/* How faults are made, and how far each step has come. */
-struct plan {
-    enum fault fault;
-    bool onward;
-    bool (*documented)(tgs_status status);
-    long next[MAX_STEPS]; /* the fault to try next in that step */
-};
+static void arm(const struct plan *plan, long n) { fault_arm((enum fault)plan->fault, n, plan->onward); }
 
-static void check_failure(const struct plan *plan, size_t i, tgs_status status, const tgs_error *err) {
-    if (!plan->documented(status))
-        fail_msg("%s: %s (%s) at fault %ld", steps[i].name, tgs_status_name(status), err->message,
-                 plan->next[i]);
-    if (err->code != status || !err->message[0])
-        fail_msg("%s: %s, but the error says %d (%s) at fault %ld", steps[i].name, tgs_status_name(status),
-                 err->code, err->message, plan->next[i]);
+static bool disarm(void) {
+    fault_disarm();
+    return fault_fired();
 }
 
-/* Do a step with one fault after the other, until it succeeds; true if the last fault was never reached.  A
- * step that fails must have changed nothing, so that it can be done again. */
-static bool do_step(struct plan *plan, struct world *world, size_t i) {
-    for (bool open_outcome = false;; plan->next[i]++) {
-        tgs_error err;
-        fault_arm(plan->fault, plan->next[i], plan->onward);
-        tgs_status status = steps[i].run(world, &err);
-        fault_disarm();
-        /* A commit whose outcome was open may have been stored. */
-        if (status == TGS_E_CONFLICT && open_outcome) return false;
-        if (!fault_fired()) {
-            if (status != TGS_OK)
-                fail_msg("%s: %s (%s) after fault %ld, which should have changed nothing", steps[i].name,
-                         tgs_status_name(status), err.message, plan->next[i] - 1);
-            return true;
-        }
-        if (status == TGS_OK) return plan->next[i]++, false;
-        check_failure(plan, i, status, &err);
-        open_outcome |= err.outcome != TGS_OUTCOME_NOT_APPLIED;
-    }
-}
+static long allocations; /* between lives; 0: not known */
 
-static void clean_up(struct world *world) {
+static void end(struct world *world) {
     tgs_batch_free(world->batch);
     tgs_snapshot_free(world->snapshot);
     tgs_session_free(world->leased);
     tgs_session_free(world->session);
     tgs_store_close(world->store);
     remove_files();
+    if (allocations) assert_int_equal(live_allocations(), allocations);
+    allocations = live_allocations();
 }
 
-/* A life of a store.  True: no step has faults left to try. */
-static bool live(struct plan *plan, struct world world) {
-    bool done = true;
-    for (size_t i = 0; i < n_steps; i++) done &= do_step(plan, &world, i);
-    clean_up(&world);
-    return done;
-}
-
-static void fail_everywhere(struct world world, struct plan plan) {
-    struct plan harmless = plan;
-    for (size_t i = 0; i < n_steps; i++) harmless.next[i] = LONG_MAX;
-    live(&harmless, world); /* libraries set themselves up on first use */
-    for (size_t i = 0; i < n_steps; i++) plan.next[i] = 1;
-    for (bool done = false; !done;) {
-        long before = live_allocations();
-        done = live(&plan, world);
-        assert_int_equal(live_allocations(), before);
-    }
-    long faults = 0;
-    for (size_t i = 0; i < n_steps; i++) faults += plan.next[i] - 1;
+static void fail_each(struct world world, enum fault fault, bool onward, bool (*documented)(tgs_status)) {
+    allocations = 0;
+    long faults = fail_everywhere(world, (struct plan){.fault = fault,
+                                                       .onward = onward,
+                                                       .arm = arm,
+                                                       .disarm = disarm,
+                                                       .documented = documented,
+                                                       .end = end});
     assert_true(faults > (long)n_steps); /* they reached the library at all */
     print_message("%ld faults\n", faults);
 }
@@ -139,38 +98,32 @@ static struct world sqlite(void) {
 
 static void memory_without_an_allocation(void **state) {
     (void)state;
-    fail_everywhere(memory(),
-                    (struct plan){.fault = FAULT_ALLOCATION, .onward = false, .documented = memory_error});
+    fail_each(memory(), FAULT_ALLOCATION, false, memory_error);
 }
 
 static void memory_without_memory(void **state) {
     (void)state;
-    fail_everywhere(memory(),
-                    (struct plan){.fault = FAULT_ALLOCATION, .onward = true, .documented = memory_error});
+    fail_each(memory(), FAULT_ALLOCATION, true, memory_error);
 }
 
 static void sqlite_without_an_allocation(void **state) {
     (void)state;
-    fail_everywhere(sqlite(),
-                    (struct plan){.fault = FAULT_ALLOCATION, .onward = false, .documented = memory_error});
+    fail_each(sqlite(), FAULT_ALLOCATION, false, memory_error);
 }
 
 static void sqlite_without_memory(void **state) {
     (void)state;
-    fail_everywhere(sqlite(),
-                    (struct plan){.fault = FAULT_ALLOCATION, .onward = true, .documented = memory_error});
+    fail_each(sqlite(), FAULT_ALLOCATION, true, memory_error);
 }
 
 static void sqlite_without_a_write(void **state) {
     (void)state;
-    fail_everywhere(sqlite(),
-                    (struct plan){.fault = FAULT_FILE_WRITE, .onward = false, .documented = disk_error});
+    fail_each(sqlite(), FAULT_FILE_WRITE, false, disk_error);
 }
 
 static void sqlite_on_a_full_disk(void **state) {
     (void)state;
-    fail_everywhere(sqlite(),
-                    (struct plan){.fault = FAULT_FILE_WRITE, .onward = true, .documented = disk_error});
+    fail_each(sqlite(), FAULT_FILE_WRITE, true, disk_error);
 }
 
 int main(void) {
