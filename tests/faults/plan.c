@@ -18,9 +18,14 @@ static void check_failure(const struct plan *plan, size_t i, tgs_status status, 
                  err->code, err->message, plan->next[i]);
 }
 
+static uint64_t look(const struct plan *plan, struct world *world) {
+    return plan->look && world->store ? plan->look(world) : 0;
+}
+
 /* Do a step with one fault after the other, until it succeeds; true if the last fault was never reached.  A
  * step that fails must have changed nothing, so that it can be done again. */
 static bool do_step(struct plan *plan, struct world *world, size_t i) {
+    uint64_t before = look(plan, world);
     for (bool open_outcome = false;; plan->next[i]++) {
         tgs_error err;
         plan->arm(plan, plan->next[i]);
@@ -37,6 +42,8 @@ static bool do_step(struct plan *plan, struct world *world, size_t i) {
         if (status == TGS_OK) return plan->next[i]++, false;
         check_failure(plan, i, status, &err);
         open_outcome |= err.outcome != TGS_OUTCOME_NOT_APPLIED;
+        if (!open_outcome && !steps[i].in_parts && look(plan, world) != before)
+            fail_msg("%s: failed, but has changed something, at fault %ld", steps[i].name, plan->next[i]);
     }
 }
 

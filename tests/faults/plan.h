@@ -14,7 +14,8 @@ struct plan {
     void (*arm)(const struct plan *plan, long n); /* let number n (from 1) fail */
     bool (*disarm)(void);                         /* true: one has failed */
     bool (*documented)(tgs_status status);
-    void (*end)(struct world *world); /* after the last step: look at the store, and close it */
+    uint64_t (*look)(struct world *world); /* nullable: a number for the state of the store */
+    void (*end)(struct world *world);      /* after the last step: look at the store, and close it */
     long next[MAX_STEPS];             /* the fault to try next in that step */
 };
 

@@ -286,7 +286,7 @@ const struct step steps[] = {
     {"tgs_snapshot_from_session", snapshot_session},
     {"tgs_snapshot_to_text", write_text},
     {"tgs_snapshot_from_file", read_file},
-    {"tgs_snapshot_to_session", import_file},
+    {"tgs_snapshot_to_session", import_file, true},
     {"tgs_prune", prune},
     {"tgs_sync", sync_store},
     {"tgs_backup", backup},

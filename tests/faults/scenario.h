@@ -3,6 +3,8 @@
 #ifndef TESTS_SCENARIO_H
 #define TESTS_SCENARIO_H
 
+#include <stdbool.h>
+
 #include "tgstore.h"
 
 struct world {
@@ -22,6 +24,7 @@ struct world {
 struct step {
     const char *name;
     tgs_status (*run)(struct world *world, tgs_error *err);
+    bool in_parts; /* a part of it may be done when it fails */
 };
 
 #define MAX_STEPS 64

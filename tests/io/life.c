@@ -260,7 +260,7 @@ static tgs_status release(struct life *life) { return tgs_lease_release(life->le
 
 /* --- lives ------------------------------------------------------------------------------------------------------ */
 
-const struct step life_steps[] = {
+const struct life_step life_steps[] = {
     {"open", true, open_store},
     {"put an update", false, put_update},
     {"put the account", true, put_account},
@@ -301,7 +301,7 @@ const struct step life_steps[] = {
 };
 const size_t n_life_steps = sizeof life_steps / sizeof *life_steps;
 
-const struct step second_life_steps[] = {
+const struct life_step second_life_steps[] = {
     {"open what was left", true, open_store}, {"put an update", false, put_update},
     {"put a dc_auth", true, put_dc_auth},     {"put peers", false, put_peers},
     {"checkpoint", true, checkpoint},         {"put another update", false, put_update},
@@ -309,7 +309,7 @@ const struct step second_life_steps[] = {
 };
 const size_t n_second_life_steps = sizeof second_life_steps / sizeof *second_life_steps;
 
-const struct step large_life_steps[] = {
+const struct life_step large_life_steps[] = {
     {"open", true, open_store},
     {"load much", false, load_much},
     {"put an update", false, put_update},

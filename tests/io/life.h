@@ -21,19 +21,19 @@ struct life {
     tgs_error err;
 };
 
-struct step {
+struct life_step {
     const char *name;
     bool durable; /* when it returns, it and all before is safe from a power cut, whatever the durability */
     tgs_status (*run)(struct life *life);
 };
 
-extern const struct step life_steps[];
+extern const struct life_step life_steps[];
 extern const size_t n_life_steps;
 /* A short one, for a store that is there; it begins with opening it as well. */
-extern const struct step second_life_steps[];
+extern const struct life_step second_life_steps[];
 extern const size_t n_second_life_steps;
 /* One with a checkpoint in the middle, which comes by itself (durability=normal: after 16 MB). */
-extern const struct step large_life_steps[];
+extern const struct life_step large_life_steps[];
 extern const size_t n_large_life_steps;
 
 /* Its last step leaves the store open. */

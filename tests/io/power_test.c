@@ -69,7 +69,7 @@ static uint64_t state_in(tgs_store *store) {
 /* --- living ----------------------------------------------------------------------------------------- */
 
 /* With durability=full every step is durable, and with each a checkpoint is. */
-static void do_step(struct history *history, struct life *life, const struct step *step) {
+static void do_step(struct history *history, struct life *life, const struct life_step *step) {
     struct moment *moment = &history->moments[history->n++];
     moment->name = step->name;
     moment->begun = disk_changes(history->disk);
@@ -82,7 +82,7 @@ static void do_step(struct history *history, struct life *life, const struct ste
 
 /* Do the steps in the folder of that name, beginning with the state that is there.  In a session of that
  * name, too: what an earlier life has left in its own may be leased. */
-static void record(struct history *history, const char *name, uint64_t state, const struct step *steps,
+static void record(struct history *history, const char *name, uint64_t state, const struct life_step *steps,
                    size_t n_steps, int64_t first) {
     char live[100], live_database[120], copy[120];
     snprintf(live, sizeof live, "%s/%s", folder, name);
