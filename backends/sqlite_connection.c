@@ -146,8 +146,15 @@ static tgs_status classify(struct connection *connection, int code, const char *
     return status;
 }
 
+static bool is_of_shared_memory(int code) {
+    return code == SQLITE_IOERR_SHMOPEN || code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_SHMMAP ||
+           code == SQLITE_IOERR_SHMLOCK;
+}
+
 static const char *remedy(tgs_status status, int code) {
     if ((code & 0xff) == SQLITE_NOTADB) return "not a database, or an encrypted one; give another file";
+    if (status == TGS_E_BACKEND && is_of_shared_memory(code))
+        return "memory can't be shared through a file here; open it with locking=exclusive, or use a local disk";
     switch (status) {
     case TGS_E_BUSY:
         return "another program holds the lock; try again or give more time";
@@ -223,47 +230,59 @@ static tgs_status set_up(struct connection *connection, tgs_error *err) {
     return status;
 }
 
+/* `code`: on failure, what SQLite says. */
 static tgs_status open_once(struct store *store, const tgs_backend_call *call, bool immutable,
-                            struct connection **out, tgs_error *err) {
+                            struct connection **out, int *code, tgs_error *err) {
     struct connection *connection = sqlite_host->alloc(sizeof *connection);
     if (!connection) return sqlite_host->fail(err, TGS_E_NOMEM, NULL, NULL);
     memset(connection, 0, sizeof *connection);
     connection->store = store;
     connection->call = call;
     connection->immutable = immutable;
-    int code = open_handle(connection);
-    tgs_status status = code == SQLITE_OK ? TGS_OK : connection_fail(connection, code, err);
+    *code = open_handle(connection);
+    tgs_status status = *code == SQLITE_OK ? TGS_OK : connection_fail(connection, *code, err);
     int64_t version;
     /* The first look into the file; only now SQLite opens the -wal. */
     if (status == TGS_OK && store->read_only)
         status = connection_number(connection, "PRAGMA schema_version", &version, err);
-    if (status == TGS_OK)
+    if (status == TGS_OK) {
         *out = connection;
-    else
+    } else {
+        *code = sqlite3_extended_errcode(connection->db);
         connection_close(connection);
+    }
     return status;
+}
+
+static const char unfinished[] = "-journal holds a change that was broken off; open it once with mode=rw, "
+                                 "which undoes that";
+static const char newer[] = "-wal holds newer data, which can't be read without the right to write to the "
+                            "folder; copy the database with its -wal elsewhere, or get that right";
+
+/* There is a file beside the database that can't be taken into account. */
+static tgs_status fail_left_behind(const struct store *store, tgs_status status, const char *what,
+                                   tgs_error *err) {
+    char message[sizeof err->message];
+    snprintf(message, sizeof message, "%s%s", store_name(store), what);
+    return sqlite_host->fail(err, status, status == TGS_E_AUTH ? "SQLITE_CANTOPEN" : "SQLITE_READONLY", message);
 }
 
 /* Even to read, a database in WAL mode needs its -shm, which SQLite makes if it may write to the folder.
  * Where it may not, a -wal that is missing or empty says that all is in the file itself, and that may be
  * read as if it never changed.  A connection of that kind serves one call only, since a writer with more
  * rights may come later; that one makes a -shm, so that then the ordinary way works.  A -wal that holds
- * something must not be passed over: it has the newest commits. */
+ * something must not be passed over: it has the newest commits.  Nor must a journal that a killed program has
+ * left: without it the file shows half a change. */
 tgs_status connection_open(struct store *store, const tgs_backend_call *call, struct connection **out,
                            tgs_error *err) {
-    tgs_status status = open_once(store, call, false, out, err);
+    int code = SQLITE_OK;
+    tgs_status status = open_once(store, call, false, out, &code, err);
     bool refused = status == TGS_E_AUTH || status == TGS_E_READ_ONLY || status == TGS_E_UNAVAILABLE;
     if (!store->read_only || !refused) return status;
-    if (!file_has_wal(store)) {
-        *err = (tgs_error){.index = -1}; /* the refusal is no failure of the call */
-        return open_once(store, call, true, out, err);
-    }
-    char message[sizeof err->message];
-    snprintf(message, sizeof message,
-             "%s-wal holds newer data, which can't be read without the right to write to the "
-             "folder; copy the database with its -wal elsewhere, or get that right",
-             store_name(store));
-    return sqlite_host->fail(err, TGS_E_AUTH, "SQLITE_CANTOPEN", message);
+    if (code == SQLITE_READONLY_ROLLBACK) return fail_left_behind(store, TGS_E_READ_ONLY, unfinished, err);
+    if (file_has_wal(store)) return fail_left_behind(store, TGS_E_AUTH, newer, err);
+    *err = (tgs_error){.index = -1}; /* the refusal is no failure of the call */
+    return open_once(store, call, true, out, &code, err);
 }
 
 void connection_close(struct connection *connection) {

@@ -272,14 +272,31 @@ tgs_status file_recognise(struct connection *connection, tgs_error *err) {
 
 /* --- schema -------------------------------------------------------------------------------------------- */
 
+static sqlite3_file *file_of(struct connection *connection) {
+    sqlite3_file *file = NULL;
+    sqlite3_file_control(connection->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    return file && file->pMethods ? file : NULL;
+}
+
+/* WAL mode needs memory that all who use the file share, unless there is only one of them.  One alone is not
+ * made of it without being told: others would be shut out. */
+static tgs_status check_shared_memory(struct connection *connection, tgs_error *err) {
+    sqlite3_file *file = file_of(connection);
+    bool shared = file && file->pMethods->iVersion >= 2 && file->pMethods->xShmMap;
+    if (shared || connection->store->exclusive) return TGS_OK;
+    return fail_path(connection->store, TGS_E_UNSUPPORTED,
+                     "can't be shared by processes: this file system has no shared memory; open it with "
+                     "locking=exclusive",
+                     err);
+}
+
 /* By the version numbers in the header of the file (SQLite's file format, section 1.3.3): asking SQLite would
  * make it read the whole schema, which can wait for the first statement. */
 static bool is_in_wal_mode(struct connection *connection) {
-    sqlite3_file *file = NULL;
+    sqlite3_file *file = file_of(connection);
     unsigned char versions[2] = {0};
-    sqlite3_file_control(connection->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-    return file && file->pMethods && file->pMethods->xRead(file, versions, 2, 18) == SQLITE_OK &&
-           versions[0] == 2 && versions[1] == 2;
+    return file && file->pMethods->xRead(file, versions, 2, 18) == SQLITE_OK && versions[0] == 2 &&
+           versions[1] == 2;
 }
 
 static tgs_status enter_wal_mode(struct connection *connection, tgs_error *err) {
@@ -291,7 +308,7 @@ static tgs_status enter_wal_mode(struct connection *connection, tgs_error *err) 
     if (code != SQLITE_OK) return connection_fail(connection, code, err);
     if (strcmp(mode, "wal") == 0) return TGS_OK;
     return fail_path(connection->store, TGS_E_UNSUPPORTED,
-                     "can't be used in WAL mode on this file system; use a local disk", err);
+                     "can't be used in WAL mode; use another build of SQLite, or another disk", err);
 }
 
 /* In one transaction: all steps from the stored version on, and who we are. */
@@ -315,7 +332,8 @@ static tgs_status migrate(struct connection *connection, tgs_error *err) {
 
 tgs_status file_adopt(struct connection *connection, tgs_error *err) {
     struct identity is;
-    tgs_status status = examine(connection, &is, err);
+    tgs_status status = check_shared_memory(connection, err);
+    if (status == TGS_OK) status = examine(connection, &is, err);
     if (status == TGS_OK) status = enter_wal_mode(connection, err);
     if (status == TGS_OK && (is.version < newest_version() || is.application != APPLICATION_ID)) {
         status = connection_set_synchronous(connection, SYNCHRONOUS_FULL, err);

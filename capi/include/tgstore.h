@@ -702,7 +702,8 @@ typedef struct tgs_option {
  *                           that read go beside the one that writes.
  *                           exclusive: for this process alone until it closes;
  *                           calls take turns, and take half the time, since none
- *                           has to lock the file
+ *                           has to lock the file.  Where memory can't be shared
+ *                           through a file, it is the only way
  *          max_readers      connections for reading at most (4); one if exclusive
  *  Out:  out      close with tgs_store_close
  *  Errors: UNSUPPORTED (no such back end; a newer schema), UNAVAILABLE (no such
@@ -770,7 +771,8 @@ TGS_API tgs_status tgs_stats_get(tgs_store *store, tgs_str session, tgs_rows **o
                                  tgs_error *err);
 
 /** Write a consistent copy of the whole database to a new file, mode 0600, while
- *  others go on; when it returns, the copy is safe from a power cut.  [io]
+ *  others go on; when it returns, the copy is safe from a power cut.  (Of a SQLite
+ *  store that is open, the file alone is an older state: the rest is in its -wal.)  [io]
  *
  *  Errors: UNSUPPORTED (no TGS_CAP_BACKUP), CONFLICT (the file exists) */
 TGS_API tgs_status tgs_backup(tgs_store *store, tgs_str path, const tgs_call *call, tgs_error *err);
