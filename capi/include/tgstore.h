@@ -69,7 +69,9 @@
  *  Reserved   members named `reserved` are zero, else UNSUPPORTED.
  *  Time       stored times are Unix milliseconds, 0 = never.  `date` members
  *             are Telegram's own, in seconds.  Durations end in _ms.  The clock
- *             is the database server's; the host's for SQLite and memory.
+ *             is the database server's; the host's for SQLite and memory.  When
+ *             it is set back, what waits for a time (the end of a lease, expiry,
+ *             a due item) comes later by as much, never sooner.
  *  Expiry     an expired record is absent for every verb, condition and list,
  *             whether or not it has been swept yet (tgs_prune).  `expires` and
  *             `ttl_ms` say the same thing, as `due` and `delay_ms` do: a row
