@@ -154,7 +154,8 @@ static bool is_of_shared_memory(int code) {
 static const char *remedy(tgs_status status, int code) {
     if ((code & 0xff) == SQLITE_NOTADB) return "not a database, or an encrypted one; give another file";
     if (status == TGS_E_BACKEND && is_of_shared_memory(code))
-        return "memory can't be shared through a file here; open it with locking=exclusive, or use a local disk";
+        return "memory can't be shared through a file here; open it with locking=exclusive, or use a local "
+               "disk";
     switch (status) {
     case TGS_E_BUSY:
         return "another program holds the lock; try again or give more time";
@@ -264,7 +265,8 @@ static tgs_status fail_left_behind(const struct store *store, tgs_status status,
                                    tgs_error *err) {
     char message[sizeof err->message];
     snprintf(message, sizeof message, "%s%s", store_name(store), what);
-    return sqlite_host->fail(err, status, status == TGS_E_AUTH ? "SQLITE_CANTOPEN" : "SQLITE_READONLY", message);
+    return sqlite_host->fail(err, status, status == TGS_E_AUTH ? "SQLITE_CANTOPEN" : "SQLITE_READONLY",
+                             message);
 }
 
 /* Even to read, a database in WAL mode needs its -shm, which SQLite makes if it may write to the folder.

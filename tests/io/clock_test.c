@@ -67,7 +67,8 @@ static int end(void **state) {
     return remove_folder(state);
 }
 
-static tgs_status put(tgs_session *session, int32_t record, const void *row, size_t size, tgs_result *result) {
+static tgs_status put(tgs_session *session, int32_t record, const void *row, size_t size,
+                      tgs_result *result) {
     return tgs_put(session, record, row, 1, size, result, NULL, &err);
 }
 
@@ -76,7 +77,8 @@ static tgs_status put_pts(tgs_session *session) {
     return put(session, TGS_RECORD_UPDATE_STATE, &row, sizeof row, NULL);
 }
 
-/* --- leases ---------------------------------------------------------------------------------------------- */
+/* --- leases ----------------------------------------------------------------------------------------------
+ */
 
 static tgs_status acquire(tgs_session **leased) {
     return tgs_lease_acquire(me, TGS_STR("test"), TGS_LEASE_EXCLUSIVE, MINUTE_MS, 0, leased, NULL, &err);
@@ -135,7 +137,8 @@ static void tokens_only_increase(void **state) {
     }
 }
 
-/* --- conversations ------------------------------------------------------------------------------------------ */
+/* --- conversations
+ * ------------------------------------------------------------------------------------------ */
 
 static void versions_are_never_used_twice(void **state) {
     (void)state;
@@ -148,8 +151,8 @@ static void versions_are_never_used_twice(void **state) {
         for (int j = 0; j < i; j++) assert_true(seen[j] != result.version);
         seen[i] = result.version;
         if (i % 3 == 0)
-            assert_int_equal(
-                tgs_delete(me, TGS_RECORD_CONVERSATION, &row, 1, sizeof row, NULL, NULL, &err), TGS_OK);
+            assert_int_equal(tgs_delete(me, TGS_RECORD_CONVERSATION, &row, 1, sizeof row, NULL, NULL, &err),
+                             TGS_OK);
     }
 }
 
@@ -166,7 +169,8 @@ static void compare_and_set_goes_by_version(void **state) {
     assert_int_equal(put(me, TGS_RECORD_CONVERSATION, &row, sizeof row, NULL), TGS_E_CONFLICT);
 }
 
-/* --- expiry ---------------------------------------------------------------------------------------------------- */
+/* --- expiry
+ * ---------------------------------------------------------------------------------------------------- */
 
 static tgs_status put_kv(const char *key) {
     tgs_kv row = {.fields = TGS_KV_VALUE | TGS_KV_TTL,
@@ -205,7 +209,8 @@ static void rows_do_not_expire_sooner(void **state) {
 
 static void what_was_handled_is_not_handled_again(void **state) {
     (void)state;
-    tgs_dedup row = {.fields = TGS_DEDUP_TTL, .flags = TGS_ROW_REQUIRE, .key = TGS_STR("k"), .ttl_ms = MINUTE_MS};
+    tgs_dedup row = {
+        .fields = TGS_DEDUP_TTL, .flags = TGS_ROW_REQUIRE, .key = TGS_STR("k"), .ttl_ms = MINUTE_MS};
     assert_int_equal(put(me, TGS_RECORD_DEDUP, &row, sizeof row, NULL), TGS_OK);
     shift = -HOUR;
     assert_int_equal(tgs_prune(store, 0, NULL, NULL, &err), TGS_OK);
@@ -214,7 +219,8 @@ static void what_was_handled_is_not_handled_again(void **state) {
     assert_int_equal(put(me, TGS_RECORD_DEDUP, &row, sizeof row, NULL), TGS_E_CONFLICT);
 }
 
-/* --- peers -------------------------------------------------------------------------------------------------------- */
+/* --- peers
+ * -------------------------------------------------------------------------------------------------------- */
 
 static tgs_status put_peer(void) {
     tgs_str name = TGS_STR("somebody");
@@ -246,7 +252,8 @@ static void a_name_that_was_just_seen_is_known(void **state) {
     assert_true(is_known(1));
 }
 
-/* --- the queue ------------------------------------------------------------------------------------------------------- */
+/* --- the queue
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void enqueue(const char *id, const char *lane) {
     tgs_queue_item row = {.fields = lane ? TGS_QUEUE_ITEM_LANE : 0,

@@ -160,8 +160,8 @@ static void watch(const struct io_event *event) {
     }
 }
 
-/* SQLite's VFS and the library sync folders by the system's own call.  Nothing here cuts the power, so waiting
- * for a real disk would only cost time. */
+/* SQLite's VFS and the library sync folders by the system's own call.  Nothing here cuts the power, so
+ * waiting for a real disk would only cost time. */
 __attribute__((visibility("default"))) int fsync(int descriptor) {
     struct stat info;
     if (fstat(descriptor, &info) != 0) return -1;
@@ -265,7 +265,8 @@ void disk_advance(struct disk *disk) {
     if (change->kind == FOLDER_SYNCED) disk->folder_synced = disk->replayed;
 }
 
-/* --- what is left ----------------------------------------------------------------------------------------- */
+/* --- what is left -----------------------------------------------------------------------------------------
+ */
 
 /* One power cut at work. */
 struct loss {
@@ -364,7 +365,8 @@ void disk_lay_down(const struct disk *disk, const char *folder, enum power_cut c
     static struct bytes bytes;
     char path[400];
     struct loss loss = {.disk = disk, .cut = cut, .random = random};
-    loss.rubbish = cut == CUT_NOTHING_LOST || random_next(random) % 2 ? 0 : (unsigned char)random_next(random);
+    loss.rubbish =
+        cut == CUT_NOTHING_LOST || random_next(random) % 2 ? 0 : (unsigned char)random_next(random);
     loss.torn = disk->replayed ? disk->replayed - 1 - random_next(random) % disk->replayed % 60 : 0;
     empty_folder(folder);
     for (size_t i = 0; i < disk->n_files; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every call of SQLite on its files fails once, and once with all that follow: each call of the library then
- * gives a documented status and never a wrong answer, changes nothing, and succeeds on the same handle once the
- * fault is over.  In the end nothing is lost.
+ * gives a documented status and never a wrong answer, changes nothing, and succeeds on the same handle once
+ * the fault is over.  In the end nothing is lost.
  *
  * A read that comes back short without an error is not among the faults: to SQLite the file ends there, and a
  * file that has become shorter is told by its header when it is opened (file_test.c). */
@@ -28,18 +28,12 @@ static const struct sort {
     enum io_call call;
     int code; /* what SQLite's own VFS says */
 } sorts[] = {
-    {IO_OPEN, SQLITE_CANTOPEN},
-    {IO_READ, SQLITE_IOERR_READ},
-    {IO_WRITE, SQLITE_IOERR_WRITE},
-    {IO_WRITE, IO_HALF},
-    {IO_TRUNCATE, SQLITE_IOERR_TRUNCATE},
-    {IO_SYNC, SQLITE_IOERR_FSYNC},
-    {IO_SIZE, SQLITE_IOERR_FSTAT},
-    {IO_LOCK, SQLITE_IOERR_LOCK},
-    {IO_SHM_MAP, SQLITE_IOERR_SHMMAP},
-    {IO_SHM_LOCK, SQLITE_IOERR_SHMLOCK},
-    {IO_DELETE, SQLITE_IOERR_DELETE},
-    {IO_ACCESS, SQLITE_IOERR_ACCESS},
+    {IO_OPEN, SQLITE_CANTOPEN},           {IO_READ, SQLITE_IOERR_READ},
+    {IO_WRITE, SQLITE_IOERR_WRITE},       {IO_WRITE, IO_HALF},
+    {IO_TRUNCATE, SQLITE_IOERR_TRUNCATE}, {IO_SYNC, SQLITE_IOERR_FSYNC},
+    {IO_SIZE, SQLITE_IOERR_FSTAT},        {IO_LOCK, SQLITE_IOERR_LOCK},
+    {IO_SHM_MAP, SQLITE_IOERR_SHMMAP},    {IO_SHM_LOCK, SQLITE_IOERR_SHMLOCK},
+    {IO_DELETE, SQLITE_IOERR_DELETE},     {IO_ACCESS, SQLITE_IOERR_ACCESS},
 };
 
 static long n_faults;
@@ -80,8 +74,8 @@ static char url[200], copy[120];
 static tgs_error err;
 
 static void remove_files(void) {
-    static const char *const names[] = {"store.db",     "store.db-wal", "store.db-shm", "store.db-journal",
-                                        "copy.db",      "copy.db-wal",  "copy.db-shm",  "copy.db-journal"};
+    static const char *const names[] = {"store.db", "store.db-wal", "store.db-shm", "store.db-journal",
+                                        "copy.db",  "copy.db-wal",  "copy.db-shm",  "copy.db-journal"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) unlink(in_folder(names[i]));
 }
 
@@ -274,14 +268,9 @@ static int tell_all(void **state) {
 
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_folder, stop_watching)
-    const struct CMUnitTest tests[] = {CASE(one_call_fails),
-                                       CASE(all_calls_fail),
-                                       CASE(one_call_fails_exclusive),
-                                       CASE(all_calls_fail_exclusive),
-                                       CASE(reading),
-                                       CASE(reading_only),
-                                       CASE(reading_exclusive),
-                                       CASE(closing),
-                                       CASE(closing_exclusive)};
+    const struct CMUnitTest tests[] = {
+        CASE(one_call_fails),           CASE(all_calls_fail), CASE(one_call_fails_exclusive),
+        CASE(all_calls_fail_exclusive), CASE(reading),        CASE(reading_only),
+        CASE(reading_exclusive),        CASE(closing),        CASE(closing_exclusive)};
     return cmocka_run_group_tests(tests, NULL, tell_all);
 }

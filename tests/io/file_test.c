@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is found beside a database, or in its place: journals of programs that were killed, copies that are not
- * whole, and file systems that can't share memory. */
+/* What is found beside a database, or in its place: journals of programs that were killed, copies that are
+ * not whole, and file systems that can't share memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -106,7 +106,8 @@ static tgs_status delete_account(struct life *life) {
 
 static tgs_status purge(struct life *life) { return tgs_purge(life->other, NULL, NULL, &life->err); }
 
-/* --- rows ------------------------------------------------------------------------------------------------- */
+/* --- rows -------------------------------------------------------------------------------------------------
+ */
 
 static tgs_peer a_peer(const struct life *life, int64_t i, const tgs_str *names) {
     return (tgs_peer){.fields = TGS_PEER_ACCESS_HASH | TGS_PEER_USERNAMES | TGS_PEER_FIRST_NAME,
@@ -179,8 +180,7 @@ static tgs_status finish(struct life *life) {
     tgs_status status = tgs_batch_new(life->me, &batch, &life->err);
     if (status == TGS_OK)
         status = tgs_batch_put(batch, TGS_RECORD_CONVERSATION, &talk, 1, sizeof talk, &life->err);
-    if (status == TGS_OK)
-        status = tgs_batch_settle(batch, TGS_SETTLE_ACK, &item, 1, sizeof item, &life->err);
+    if (status == TGS_OK) status = tgs_batch_settle(batch, TGS_SETTLE_ACK, &item, 1, sizeof item, &life->err);
     if (status == TGS_OK) status = tgs_batch_commit(batch, NULL, 0, NULL, &life->err);
     tgs_batch_free(batch);
     return status;
@@ -240,7 +240,8 @@ static tgs_status put_expired(struct life *life) {
 
 static tgs_status prune(struct life *life) { return tgs_prune(life->store, 0, NULL, NULL, &life->err); }
 
-/* --- the lease ---------------------------------------------------------------------------------------------- */
+/* --- the lease
+ * ---------------------------------------------------------------------------------------------- */
 
 static tgs_status acquire(struct life *life) {
     return tgs_lease_acquire(life->me, TGS_STR("test"), TGS_LEASE_EXCLUSIVE, 3600000, 0, &life->leased, NULL,
@@ -258,7 +259,8 @@ static tgs_status renew(struct life *life) {
 
 static tgs_status release(struct life *life) { return tgs_lease_release(life->leased, NULL, &life->err); }
 
-/* --- lives ------------------------------------------------------------------------------------------------------ */
+/* --- lives
+ * ------------------------------------------------------------------------------------------------------ */
 
 const struct life_step life_steps[] = {
     {"open", true, open_store},
@@ -302,10 +304,14 @@ const struct life_step life_steps[] = {
 const size_t n_life_steps = sizeof life_steps / sizeof *life_steps;
 
 const struct life_step second_life_steps[] = {
-    {"open what was left", true, open_store}, {"put an update", false, put_update},
-    {"put a dc_auth", true, put_dc_auth},     {"put peers", false, put_peers},
-    {"checkpoint", true, checkpoint},         {"put another update", false, put_update},
-    {"sync", true, sync_store},               {"put a last update", false, put_update},
+    {"open what was left", true, open_store},
+    {"put an update", false, put_update},
+    {"put a dc_auth", true, put_dc_auth},
+    {"put peers", false, put_peers},
+    {"checkpoint", true, checkpoint},
+    {"put another update", false, put_update},
+    {"sync", true, sync_store},
+    {"put a last update", false, put_update},
 };
 const size_t n_second_life_steps = sizeof second_life_steps / sizeof *second_life_steps;
 

@@ -131,10 +131,8 @@ static void full_at_a_checkpoint(void **state) {
     assert_int_equal(tgs_session_new(store, TGS_STR("main"), &session, &err), TGS_OK);
     tgs_status status = TGS_OK;
     for (char key = 'a'; status == TGS_OK; key++) {
-        tgs_kv row = {.fields = TGS_KV_VALUE,
-                      .scope = TGS_STR("s"),
-                      .key = {&key, 1},
-                      .value = {blob, sizeof blob}};
+        tgs_kv row = {
+            .fields = TGS_KV_VALUE, .scope = TGS_STR("s"), .key = {&key, 1}, .value = {blob, sizeof blob}};
         status = tgs_put(session, TGS_RECORD_KV, &row, 1, sizeof row, NULL, NULL, &err);
     }
     assert_int_equal(status, TGS_E_NO_SPACE);

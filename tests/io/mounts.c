@@ -13,10 +13,11 @@
 
 static void need(bool done, const char *what) {
     if (done) return;
-    fprintf(stderr,
-            "%s: %s.  This test mounts small file systems that only it sees: run it as root, or where user name "
-            "spaces are allowed (sysctl kernel.unprivileged_userns_clone=1; in a container: --privileged)\n",
-            what, strerror(errno));
+    fprintf(
+        stderr,
+        "%s: %s.  This test mounts small file systems that only it sees: run it as root, or where user name "
+        "spaces are allowed (sysctl kernel.unprivileged_userns_clone=1; in a container: --privileged)\n",
+        what, strerror(errno));
     exit(1);
 }
 

@@ -40,7 +40,7 @@ struct moment {
 
 struct history {
     struct disk *disk;
-    const char *parameters; /* of the store's URL */
+    const char *parameters;               /* of the store's URL */
     struct moment moments[MAX_STEPS + 1]; /* the first is the state before all */
     size_t n;
 };
@@ -124,7 +124,8 @@ static void check_state(const struct history *history, size_t changes, enum powe
     }
     size_t other = 0;
     while (other < history->n && history->moments[other].state != state) other++;
-    fail_msg("%s: after change %zu, loss %d, seed %" PRIu64 ": \"%s\" must be there and \"%s\" was begun, but "
+    fail_msg("%s: after change %zu, loss %d, seed %" PRIu64
+             ": \"%s\" must be there and \"%s\" was begun, but "
              "what is there is %s%s",
              history->parameters, changes, (int)cut, drawn, history->moments[safe].name,
              history->moments[begun].name, other < history->n ? "as after " : "no state that ever was",
@@ -144,8 +145,8 @@ static void check_backup(const struct history *history, size_t changes, const ch
     if (i == history->n || history->moments[i].ended > changes) return;
     tgs_store *copy = open_file(name, "copy.db", "?mode=rw");
     if (state_in(copy) != history->moments[i].state)
-        fail_msg("change %zu (backup ended at %zu), seed %" PRIu64 ": the backup is not what the store was", changes,
-                 history->moments[i].ended, drawn);
+        fail_msg("change %zu (backup ended at %zu), seed %" PRIu64 ": the backup is not what the store was",
+                 changes, history->moments[i].ended, drawn);
     tgs_store_close(copy);
     check_integrity(name, "copy.db");
 }
@@ -165,7 +166,8 @@ static void check_image(const struct history *history, size_t changes, enum powe
     check_backup(history, changes, name);
 }
 
-/* --- cutting the power --------------------------------------------------------------------------------------- */
+/* --- cutting the power
+ * --------------------------------------------------------------------------------------- */
 
 static void check_cut(const struct history *history, size_t changes, enum power_cut cut) {
     drawn = random_next(&seed) | 1;
@@ -182,10 +184,10 @@ static void live_on(const struct history *first, enum power_cut cut) {
     disk_lay_down(first->disk, in_folder("second"), cut, &random);
     tgs_store *store = open_in("second", second.parameters);
     uint64_t state = state_in(store);
-    tgs_store_close(store); /* which has put it in order */ 
+    tgs_store_close(store); /* which has put it in order */
     random = drawn;
     disk_lay_down(first->disk, in_folder("second"), cut, &random);
-   
+
     record(&second, "second", state, second_life_steps, n_second_life_steps, 1000);
     size_t n = disk_changes(second.disk);
     disk_rewind(second.disk);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two processes open the same file for the first time in the same moment.  To meet every moment, one of them is
- * stopped at each of its calls on the file in turn, while the other does all that it may: it opens the store, puts a
- * row, and ends.  Both must succeed, unless the one that was stopped holds a lock. */
+/* Two processes open the same file for the first time in the same moment.  To meet every moment, one of them
+ * is stopped at each of its calls on the file in turn, while the other does all that it may: it opens the
+ * store, puts a row, and ends.  Both must succeed, unless the one that was stopped holds a lock. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,7 +77,8 @@ static int run_the_other(const char *how, int timeout_ms) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : FAILED;
 }
 
-/* --- the one that is stopped ----------------------------------------------------------------------------- */
+/* --- the one that is stopped -----------------------------------------------------------------------------
+ */
 
 static long countdown;
 static const char *others_way;

@@ -95,8 +95,7 @@ static tgs_status add_session(uint64_t *state, tgs_store *store, tgs_str name, t
 tgs_status state_of(tgs_store *store, uint64_t *state, tgs_error *err) {
     tgs_rows *sessions = NULL;
     *state = 14695981039346656037u;
-    tgs_status status =
-        tgs_sessions_list(store, (tgs_str){NULL, 0}, TGS_MAX_ROWS, &sessions, NULL, err);
+    tgs_status status = tgs_sessions_list(store, (tgs_str){NULL, 0}, TGS_MAX_ROWS, &sessions, NULL, err);
     if (status == TGS_OK) add_rows(state, sessions);
     for (size_t i = 0; status == TGS_OK && i < tgs_rows_count(sessions); i++) {
         tgs_session_info info;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-const char *const io_names[IO_CALLS] = {"open", "read",       "write",      "truncate", "sync",  "size",
+const char *const io_names[IO_CALLS] = {"open", "read",    "write",    "truncate", "sync",  "size",
                                         "lock", "shm map", "shm lock", "delete",   "access"};
 
 /* SQLite's own file stands behind it in the same memory. */
@@ -95,9 +95,7 @@ static int file_control(sqlite3_file *file, int what, void *argument) {
     return behind(file)->pMethods->xFileControl(behind(file), what, argument);
 }
 
-static int file_sector_size(sqlite3_file *file) {
-    return behind(file)->pMethods->xSectorSize(behind(file));
-}
+static int file_sector_size(sqlite3_file *file) { return behind(file)->pMethods->xSectorSize(behind(file)); }
 
 static int file_characteristics(sqlite3_file *file) {
     return behind(file)->pMethods->xDeviceCharacteristics(behind(file));
@@ -125,14 +123,44 @@ static int file_shm_unmap(sqlite3_file *file, int delete) {
 }
 
 /* Version 2: without mapping the database itself, whose reads nobody would see. */
-static const sqlite3_io_methods with_shared_memory = {
-    2,          file_close,  file_read,       file_write,   file_truncate,    file_sync,           file_size,
-    file_lock,  file_unlock, file_check_lock, file_control, file_sector_size, file_characteristics,
-    file_shm_map, file_shm_lock, file_shm_barrier, file_shm_unmap, NULL, NULL};
-static const sqlite3_io_methods without_shared_memory = {
-    1,          file_close,  file_read,       file_write,   file_truncate,    file_sync,           file_size,
-    file_lock,  file_unlock, file_check_lock, file_control, file_sector_size, file_characteristics,
-    NULL, NULL, NULL, NULL, NULL, NULL};
+static const sqlite3_io_methods with_shared_memory = {2,
+                                                      file_close,
+                                                      file_read,
+                                                      file_write,
+                                                      file_truncate,
+                                                      file_sync,
+                                                      file_size,
+                                                      file_lock,
+                                                      file_unlock,
+                                                      file_check_lock,
+                                                      file_control,
+                                                      file_sector_size,
+                                                      file_characteristics,
+                                                      file_shm_map,
+                                                      file_shm_lock,
+                                                      file_shm_barrier,
+                                                      file_shm_unmap,
+                                                      NULL,
+                                                      NULL};
+static const sqlite3_io_methods without_shared_memory = {1,
+                                                         file_close,
+                                                         file_read,
+                                                         file_write,
+                                                         file_truncate,
+                                                         file_sync,
+                                                         file_size,
+                                                         file_lock,
+                                                         file_unlock,
+                                                         file_check_lock,
+                                                         file_control,
+                                                         file_sector_size,
+                                                         file_characteristics,
+                                                         NULL,
+                                                         NULL,
+                                                         NULL,
+                                                         NULL,
+                                                         NULL,
+                                                         NULL};
 
 /* --- the file system ----------------------------------------------------------------------------- */
 
@@ -145,8 +173,7 @@ static int vfs_open(sqlite3_vfs *self, const char *path, sqlite3_file *file, int
     as_file(file)->path = event.path;
     code = own->xOpen(own, path, behind(file), flags, out_flags);
     if (code == SQLITE_OK)
-        file->pMethods =
-            watcher && watcher->no_shared_memory ? &without_shared_memory : &with_shared_memory;
+        file->pMethods = watcher && watcher->no_shared_memory ? &without_shared_memory : &with_shared_memory;
     return tell(&event, code);
 }
 

@@ -25,9 +25,9 @@ extern const char *const io_names[IO_CALLS];
 
 struct io_event {
     enum io_call call;
-    const char *path; /* "" for a temporary file without a name */
-    int flags;        /* open: SQLITE_OPEN_* */
-    const void *data; /* write */
+    const char *path;           /* "" for a temporary file without a name */
+    int flags;                  /* open: SQLITE_OPEN_* */
+    const void *data;           /* write */
     sqlite3_int64 offset, size; /* read, write: where and how much; truncate: the new size */
 };
 
