@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "new_file.h"
+
 #define DEFAULT_READERS 4
 #define CHECKPOINT_PAGES 4096          /* 16 MB: SQLite's default, 1000, moves the same pages too often */
 #define RELAXED_CHECKPOINT_PAGES 16384 /* 64 MB */
@@ -201,7 +203,24 @@ static tgs_status copy_to(struct connection *connection, const char *path, tgs_e
     return status;
 }
 
-/* From one snapshot, by a reader: writers go on.  SQLite fills a file that is there and empty. */
+/* As a whole or not at all: half a copy that a killed process left would open as a store without some of its
+ * rows. */
+static tgs_status copy_whole(struct connection *connection, const char *path, tgs_error *err) {
+    struct new_file file;
+    int descriptor, error = new_file_begin(&file, path, &descriptor);
+    if (error) return fail_errno(err, error, "creating", path);
+    close(descriptor); /* SQLite fills a file that is there and empty */
+    tgs_status status = connection_set_synchronous(connection, SYNCHRONOUS_FULL, err);
+    if (status == TGS_OK) status = copy_to(connection, file.temporary, err);
+    if (status != TGS_OK) {
+        new_file_drop(&file);
+        return status;
+    }
+    error = new_file_publish(&file);
+    return error ? fail_errno(err, error, "creating", path) : TGS_OK;
+}
+
+/* From one snapshot, by a reader: writers go on. */
 static tgs_status sqlite_backup(void *self, tgs_str path, const tgs_backend_call *call, tgs_error *err) {
     char target[PATH_MAX]; /* never "file:...", which SQLite would take for a URI */
     int len = snprintf(target, sizeof target, "%s%.*s", path.len && path.ptr[0] == '/' ? "" : "./",
@@ -211,14 +230,7 @@ static tgs_status sqlite_backup(void *self, tgs_str path, const tgs_backend_call
     struct connection *connection;
     tgs_status status = pool_take_reader(self, call, &connection, err);
     if (status != TGS_OK) return status;
-    status = file_create(target, err);
-    if (status == TGS_OK) {
-        status = connection_set_synchronous(connection, SYNCHRONOUS_FULL, err);
-        if (status == TGS_OK) status = copy_to(connection, target, err);
-        /* Or else the journal that SQLite has deleted may come back with the power, and undo the copy. */
-        if (status == TGS_OK) status = file_sync_folder(target, err);
-        if (status != TGS_OK) unlink(target);
-    }
+    status = copy_whole(connection, target, err);
     pool_give_back(connection);
     return status;
 }

@@ -197,10 +197,6 @@ void pool_give_back(struct connection *connection);
 
 /* Set store->path and make the file if there is none and `create`. */
 tgs_status file_prepare(struct store *store, tgs_str path, bool create, tgs_error *err);
-/* A file that did not exist before, for us alone. */
-tgs_status file_create(const char *path, tgs_error *err);
-/* Make safe from a power cut which files there are beside that one. */
-tgs_status file_sync_folder(const char *path, tgs_error *err);
 /* The writer's first steps: check that the database is ours, then WAL mode and the newest schema. */
 tgs_status file_adopt(struct connection *connection, tgs_error *err);
 /* The same for a store that is only read: nothing is changed. */

@@ -134,7 +134,7 @@ static tgs_status check_folder(const struct store *store, tgs_error *err) {
     return check_file_system(store, folder, err);
 }
 
-tgs_status file_create(const char *path, tgs_error *err) {
+static tgs_status create_file(const char *path, tgs_error *err) {
     int descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (descriptor < 0) return fail_errno(err, errno, "creating", path);
     /* A umask takes rights away; it must not take ours.  SQLite gives the files beside this one the same
@@ -145,21 +145,11 @@ tgs_status file_create(const char *path, tgs_error *err) {
     return error ? fail_errno(err, error, "creating", path) : TGS_OK;
 }
 
-tgs_status file_sync_folder(const char *path, tgs_error *err) {
-    char folder[PATH_MAX];
-    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') + 1 - path), path);
-    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int error = descriptor < 0 || fsync(descriptor) != 0 ? errno : 0;
-    if (descriptor >= 0) close(descriptor);
-    /* EINVAL: a file system that has no such thing */
-    return error && error != EINVAL ? fail_errno(err, error, "syncing the folder", folder) : TGS_OK;
-}
-
 /* Somebody else may create it at the same time: then it is there, as private as ours. */
 static tgs_status create_database(const struct store *store, tgs_error *err) {
     tgs_status status = check_folder(store, err);
     if (status != TGS_OK) return status;
-    status = file_create(store->path, err);
+    status = create_file(store->path, err);
     struct stat info;
     return status == TGS_E_CONFLICT && stat(store->path, &info) == 0 ? TGS_OK : status;
 }

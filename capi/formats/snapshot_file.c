@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writing session files: made in memory, then put in place as a whole, never over another file. */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "error.h"
+#include "new_file.h"
 #include "session_file.h"
 #include "session_writer.h"
 #include "text.h"
@@ -26,8 +23,7 @@ static const struct {
 };
 #define FORMAT_COUNT (sizeof formats / sizeof *formats)
 
-static tgs_status io_failed(const char *path, tgs_error *err) {
-    int code = errno;
+static tgs_status io_failed(const char *path, int code, tgs_error *err) {
     if (code == EEXIST)
         return error_set(err, TGS_E_CONFLICT, "%s exists; give another name", path_shown(path));
     tgs_status status = code == EACCES || code == EPERM                       ? TGS_E_AUTH
@@ -49,43 +45,17 @@ static bool write_all(int file, const uint8_t *bytes, size_t size) {
     return fsync(file) == 0;
 }
 
-/* Give the finished file its name, unless that is taken. */
-static bool publish(const char *temporary, const char *path) {
-    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0) return true;
-    if (errno != EINVAL && errno != ENOSYS) return false;
-    if (link(temporary, path) != 0) return false;
-    unlink(temporary);
-    return true;
-}
-
-/* The new name is safe from a power cut when its folder is. */
-static void sync_folder(const char *path) {
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t len = slash == path ? 1 : slash ? (size_t)(slash - path) : 0;
-    snprintf(folder, sizeof folder, "%.*s", (int)len, path);
-    int file = open(len ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0) return;
-    fsync(file);
-    close(file);
-}
-
 static tgs_status put_in_place(const char *path, const struct buffer *image, tgs_error *err) {
-    char temporary[PATH_MAX];
-    int n = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-    if (n < 0 || (size_t)n >= sizeof temporary)
-        return error_set(err, TGS_E_TOO_LARGE, "the path is too long");
-    int file = mkostemp(temporary, O_CLOEXEC); /* mode 0600 at most */
-    if (file < 0) return io_failed(path, err);
-    bool written = fchmod(file, 0600) == 0 && write_all(file, image->bytes, image->size);
-    tgs_status status = written ? TGS_OK : io_failed(path, err);
-    close(file);
-    if (status == TGS_OK && !publish(temporary, path)) status = io_failed(path, err);
-    if (status == TGS_OK)
-        sync_folder(path);
+    struct new_file file;
+    int descriptor, error = new_file_begin(&file, path, &descriptor);
+    if (error) return io_failed(path, error, err);
+    if (!write_all(descriptor, image->bytes, image->size)) error = errno;
+    close(descriptor);
+    if (error)
+        new_file_drop(&file);
     else
-        unlink(temporary);
-    return status;
+        error = new_file_publish(&file);
+    return error ? io_failed(path, error, err) : TGS_OK;
 }
 
 static tgs_status make_image(struct session_writer *writer, tgs_status (*write)(struct session_writer *),

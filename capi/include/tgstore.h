@@ -772,8 +772,8 @@ TGS_API tgs_status tgs_prune(tgs_store *store, int64_t peer_age_ms, uint64_t *re
 TGS_API tgs_status tgs_stats_get(tgs_store *store, tgs_str session, tgs_rows **out, const tgs_call *call,
                                  tgs_error *err);
 
-/** Write a consistent copy of the whole database to a new file, mode 0600, while
- *  others go on; when it returns, the copy is safe from a power cut.  (Of a SQLite
+/** Write a consistent copy of the whole database to a new file, mode 0600, that is
+ *  there as a whole or not at all, while others go on; when it returns, the copy is safe from a power cut.  (Of a SQLite
  *  store that is open, the file alone is an older state: the rest is in its -wal.)  [io]
  *
  *  Errors: UNSUPPORTED (no TGS_CAP_BACKUP), CONFLICT (the file exists) */

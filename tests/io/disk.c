@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "vfs.h"
@@ -15,11 +16,12 @@
 #define MAX_FILES 200 /* ever made in one recording */
 #define MAX_NAME 40
 
-enum kind { MADE, DELETED, WRITTEN, CUT_OFF, SYNCED, FOLDER_SYNCED };
+enum kind { MADE, DELETED, RENAMED, WRITTEN, CUT_OFF, SYNCED, FOLDER_SYNCED };
 
 struct change {
     enum kind kind;
     size_t file;
+    size_t to;           /* renamed: what stands for the file under its new name */
     size_t offset, size; /* written: where and how much; cut off: the new size */
     unsigned char *data;
 };
@@ -171,6 +173,23 @@ __attribute__((visibility("default"))) int fsync(int descriptor) {
 
 __attribute__((visibility("default"))) int fdatasync(int descriptor) { return fsync(descriptor); }
 
+static void note_renamed(struct disk *disk, const char *from, const char *to) {
+    const char *name = name_in_folder(disk, from), *new_name = name_in_folder(disk, to);
+    struct file *file = name ? file_there(disk, name) : NULL;
+    if (!file || !new_name) stop("a file went to or came from another folder");
+    struct file *renamed = new_file(disk, new_name);
+    note(disk, RENAMED, file)->to = (size_t)(renamed - disk->files);
+    file->there = false;
+}
+
+/* The library gives finished files their names. */
+__attribute__((visibility("default"))) int renameat2(int from_folder, const char *from, int to_folder,
+                                                     const char *to, unsigned flags) {
+    int failed = (int)syscall(SYS_renameat2, from_folder, from, to_folder, to, flags);
+    if (!failed && recording) note_renamed(recording, from, to);
+    return failed;
+}
+
 void disk_free(struct disk *disk) {
     for (size_t i = 0; i < disk->n_changes; i++) free(disk->changes[i].data);
     for (size_t i = 0; i < disk->n_files; i++) {
@@ -272,7 +291,8 @@ void disk_advance(struct disk *disk) {
 struct loss {
     const struct disk *disk;
     enum power_cut cut;
-    size_t torn; /* CUT_TORN: the change that was under way */
+    size_t torn;  /* CUT_TORN: the change that was under way */
+    bool renamed; /* what was renamed last, and not synced by the folder, stays so */
     unsigned char rubbish;
     uint64_t *random;
 };
@@ -317,6 +337,7 @@ static void survivors(const struct loss *loss, size_t file, struct bytes *bytes)
 /* Does a file made or deleted stay so? */
 static bool entry_survives(const struct loss *loss, size_t change) {
     if (change < loss->disk->folder_synced) return true;
+    if (loss->disk->changes[change].kind == RENAMED && loss->cut >= CUT_CHANGES) return loss->renamed;
     return loss->cut == CUT_TORN ? change < loss->torn : survives(loss, change);
 }
 
@@ -328,10 +349,11 @@ static size_t file_named(const struct loss *loss, const char *name) {
         if (disk->files[i].at_start && strcmp(disk->files[i].name, name) == 0) holder = i;
     for (size_t i = 0; i < disk->replayed; i++) {
         const struct change *change = &disk->changes[i];
-        if (change->kind != MADE && change->kind != DELETED) continue;
-        if (strcmp(disk->files[change->file].name, name) != 0) continue;
+        bool entry = change->kind == MADE || change->kind == DELETED || change->kind == RENAMED;
+        bool is_new = change->kind == RENAMED && strcmp(disk->files[change->to].name, name) == 0;
+        if (!entry || (!is_new && strcmp(disk->files[change->file].name, name) != 0)) continue;
         if (!entry_survives(loss, i)) break;
-        holder = change->kind == MADE ? change->file : MAX_FILES;
+        holder = is_new || change->kind == MADE ? change->file : MAX_FILES;
     }
     return holder;
 }
@@ -367,6 +389,7 @@ void disk_lay_down(const struct disk *disk, const char *folder, enum power_cut c
     struct loss loss = {.disk = disk, .cut = cut, .random = random};
     loss.rubbish =
         cut == CUT_NOTHING_LOST || random_next(random) % 2 ? 0 : (unsigned char)random_next(random);
+    loss.renamed = random_next(random) % 2;
     loss.torn = disk->replayed ? disk->replayed - 1 - random_next(random) % disk->replayed % 60 : 0;
     empty_folder(folder);
     for (size_t i = 0; i < disk->n_files; i++) {
@@ -374,7 +397,7 @@ void disk_lay_down(const struct disk *disk, const char *folder, enum power_cut c
         size_t file = file_named(&loss, disk->files[i].name);
         if (file == MAX_FILES) continue;
         survivors(&loss, file, &bytes);
-        path_in(path, sizeof path, folder, disk->files[file].name);
+        path_in(path, sizeof path, folder, disk->files[i].name);
         write_file(path, &bytes);
     }
 }

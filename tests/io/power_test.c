@@ -56,6 +56,12 @@ static tgs_store *open_file(const char *name, const char *file, const char *para
     return store;
 }
 
+static bool exists_in(const char *name, const char *file) {
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s/%s", folder, name, file);
+    return access(path, F_OK) == 0;
+}
+
 static tgs_store *open_in(const char *name, const char *parameters) {
     return open_file(name, "store.db", parameters);
 }
@@ -138,11 +144,16 @@ static void check_integrity(const char *name, const char *file) {
     assert_string_equal(integrity_of(path), "ok");
 }
 
-/* A backup that was made is there, and is what the store was. */
+/* A backup is what the store was, or is not there; one that was made is there. */
 static void check_backup(const struct history *history, size_t changes, const char *name) {
     size_t i = 0;
     while (i < history->n && strcmp(history->moments[i].name, "back up") != 0) i++;
-    if (i == history->n || history->moments[i].ended > changes) return;
+    if (i == history->n || history->moments[i].begun > changes) return;
+    if (!exists_in(name, "copy.db")) {
+        if (history->moments[i].ended <= changes)
+            fail_msg("change %zu: the backup is lost, seed %" PRIu64, changes, drawn);
+        return;
+    }
     tgs_store *copy = open_file(name, "copy.db", "?mode=rw");
     if (state_in(copy) != history->moments[i].state)
         fail_msg("change %zu (backup ended at %zu), seed %" PRIu64 ": the backup is not what the store was",
