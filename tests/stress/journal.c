@@ -22,7 +22,7 @@ static void write_down(struct worker *w, const struct event *event) {
 struct event event_new(struct worker *w, enum kind kind) {
     uint64_t number =
         (uint64_t)w->process << 56 | (uint64_t)w->thread << 48 | (uint64_t)w->incarnation << 32 | ++w->calls;
-    return (struct event){.call = number, .kind = kind};
+    return (struct event){.call = number, .kind = (int32_t)kind};
 }
 
 void event_begin(struct worker *w, struct event *event) {

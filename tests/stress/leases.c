@@ -28,7 +28,11 @@ void write_without_lease(struct worker *w) {
     tgs_error err;
     int64_t of = random_below(w, SESSIONS);
     tgs_session *session = open_session(w->store, sessions[of]);
-    write_token(w, session, of, TGS_LEASE_NONE, &err);
+    /* One after the other: what the store knows of the session from the last one may be true no longer. */
+    for (int64_t writes = 1 + random_below(w, 6); writes > 0; writes--) {
+        write_token(w, session, of, TGS_LEASE_NONE, &err);
+        if (random_below(w, 2)) pause_ms(random_below(w, 6));
+    }
     tgs_session_free(session);
 }
 
