@@ -162,6 +162,7 @@ static tgs_status sqlite_open(const tgs_backend_open *open, const tgs_backend_ca
                                  "this SQLite was built without threads; use another");
     tgs_status status = take_options(&options, open, err);
     if (status != TGS_OK) return status;
+    fork_prepare();
     struct store *store = store_make(&options);
     if (!store) return sqlite_host->fail(err, TGS_E_NOMEM, NULL, NULL);
     status = file_prepare(store, open->path, options.create, err);

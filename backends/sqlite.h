@@ -3,6 +3,7 @@
  *
  *   sqlite.c             the entry, opening and closing, sync, ping, backup
  *   sqlite_file.c        is this path ours to open; making it private; schema and migration
+ *   sqlite_fork.c        what a child made by fork may open
  *   sqlite_connection.c  connections, waiting within the deadline, SQLite's errors as ours, the pool
  *   sqlite_rows.c        rows as parameters and result columns, by the tables of tgs_record_fields
  *   sqlite_write.c       writes, sqlite_peer.c names of peers, sqlite_queue.c the queue
@@ -204,6 +205,8 @@ tgs_status file_recognise(struct connection *connection, tgs_error *err);
 /* Is there a -wal beside the database that is not empty? */
 bool file_has_wal(const struct store *store);
 tgs_status fail_errno(tgs_error *err, int error, const char *doing, const char *path);
+/* Before the first file is opened. */
+void fork_prepare(void);
 
 /* --- a call at work ----------------------------------------------------------------------------------- */
 
