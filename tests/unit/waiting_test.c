@@ -32,6 +32,7 @@ static char folder[64], database[80], url[100];
 static tgs_store *store;
 static tgs_session *session, *leased;
 static tgs_error err;
+static pid_t other_process; /* 0: none */
 
 static tgs_str str(const char *text) { return (tgs_str){text, strlen(text)}; }
 
@@ -59,8 +60,17 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     return remove(path);
 }
 
+/* Not an assert: a test that has failed ends here, too. */
+static void kill_other_process(void) {
+    if (!other_process) return;
+    kill(other_process, SIGKILL);
+    waitpid(other_process, NULL, 0);
+    other_process = 0;
+}
+
 static int close_all(void **state) {
     (void)state;
+    kill_other_process();
     tgs_session_free(leased);
     tgs_session_free(session);
     tgs_store_close(store);
@@ -177,12 +187,12 @@ static void reads_go_on(void) {
 }
 
 /* In a child: takes the lock, tells so, and sits on it. */
-static pid_t start_holder(void) {
+static void start_holder(void) {
     int ends[2];
     char byte = 0;
     assert_int_equal(pipe(ends), 0);
-    pid_t pid = fork();
-    if (pid == 0) { /* exec, so that nothing is inherited */
+    other_process = fork();
+    if (other_process == 0) { /* exec, so that nothing is inherited */
         dup2(ends[1], 1);
         execlp("python3", "python3", "-c",
                "import sqlite3, sys, time\n"
@@ -196,21 +206,14 @@ static pid_t start_holder(void) {
     close(ends[1]);
     assert_int_equal(read(ends[0], &byte, 1), 1);
     close(ends[0]);
-    return pid;
-}
-
-static void end_holder(pid_t pid) {
-    int status;
-    kill(pid, SIGKILL);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
 }
 
 static void a_program_that_sits_on_the_lock(void **state) {
     (void)state;
-    pid_t holder = start_holder();
+    start_holder();
     for (size_t i = 0; i < COUNT(calls); i++) gives_up_in_time(calls[i], i);
     reads_go_on();
-    end_holder(holder);
+    kill_other_process();
     everything_goes_on();
 }
 
@@ -240,33 +243,33 @@ static void write_for_ever(void) {
 }
 
 /* Stops the child where it has the lock. */
-static void stop_in_the_middle(pid_t pid) {
+static void stop_in_the_middle(void) {
     int64_t until = now_ms() + 60000;
     for (;;) {
         int status;
         pause_ms(3);
-        kill(pid, SIGSTOP);
-        assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+        kill(other_process, SIGSTOP);
+        assert_int_equal(waitpid(other_process, &status, WUNTRACED), other_process);
         assert_true(WIFSTOPPED(status));
         if (somebody_writes()) return;
         assert_true(now_ms() < until);
-        kill(pid, SIGCONT);
+        kill(other_process, SIGCONT);
     }
 }
 
 static void a_writer_that_is_stopped_in_the_middle(void **state) {
     (void)state;
-    pid_t writer = fork();
-    if (writer == 0) write_for_ever();
+    other_process = fork();
+    if (other_process == 0) write_for_ever();
     for (int round = 0; round < 3; round++) {
-        stop_in_the_middle(writer);
+        stop_in_the_middle();
         gives_up_in_time(put, 0);
         reads_go_on();
-        kill(writer, SIGCONT);
+        kill(other_process, SIGCONT);
         if (put(NULL, &err) != TGS_OK) fail_msg("%s", err.message);
     }
-    stop_in_the_middle(writer);
-    end_holder(writer); /* what it was writing is as if it had never been */
+    stop_in_the_middle();
+    kill_other_process(); /* what it was writing is as if it had never been */
     everything_goes_on();
 }
 
@@ -326,25 +329,27 @@ static void end_cancelled(struct waiting *waiting, pthread_t thread, size_t numb
     assert_false(waiting->error.retryable);
 }
 
-/* Two at once: one waits for the other program, one for the one that waits. */
+/* Two at once: one waits for the other program, one for the one that waits, and is the first to be cancelled.
+ */
 static void cancelled_while_it_waits_for_the_lock(void **state) {
     (void)state;
-    pid_t holder = start_holder();
+    start_holder();
     for (size_t i = 0; i < COUNT(calls); i++) {
-        struct waiting first, second;
+        struct waiting waiting[2];
         pthread_t threads[2];
-        tgs_canceller *cancel;
-        assert_int_equal(tgs_canceller_new(&cancel, &err), TGS_OK);
-        start_waiting(&first, &threads[0], calls[i], cancel);
-        until_it_waits(&first);
-        start_waiting(&second, &threads[1], calls[COUNT(calls) - 1 - i], cancel);
-        until_it_waits(&second);
-        tgs_canceller_cancel(cancel);
-        end_cancelled(&first, threads[0], i);
-        end_cancelled(&second, threads[1], i);
-        tgs_canceller_free(cancel);
+        tgs_canceller *cancel[2];
+        for (size_t n = 0; n < 2; n++) {
+            assert_int_equal(tgs_canceller_new(&cancel[n], &err), TGS_OK);
+            start_waiting(&waiting[n], &threads[n], calls[n ? COUNT(calls) - 1 - i : i], cancel[n]);
+            until_it_waits(&waiting[n]);
+        }
+        for (size_t n = 2; n-- > 0;) {
+            tgs_canceller_cancel(cancel[n]);
+            end_cancelled(&waiting[n], threads[n], i);
+            tgs_canceller_free(cancel[n]);
+        }
     }
-    end_holder(holder);
+    kill_other_process();
     everything_goes_on();
 }
 
