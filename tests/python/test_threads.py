@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +112,49 @@ def test_many_threads_write_at_once(session: tgstore.Session) -> None:
         for call in [threads.submit(write, thread) for thread in range(8)]:
             call.result(60)
     assert len(list(session.peers())) == 800
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite:{}/store.db"], ids=["memory", "sqlite"])
+def test_many_threads_use_one_session_at_once(url: str, tmp_path: Path) -> None:
+    """No count is lost, no key won twice, no item handled twice; and nobody needs a lock of their own."""
+    with tgstore.open(url.format(tmp_path)) as store:
+        session = store.session("main")
+        session.enqueue([tgstore.QueueItem(str(i), lane=str(i % 5)) for i in range(100)])
+
+        def count_one() -> None:
+            while True:
+                row = session.get_one(tgstore.Conversation(1, 1))
+                new = tgstore.Conversation(1, 1, step_number=1, flags=tgstore.IF_ABSENT | tgstore.REQUIRE)
+                if row:
+                    new.step_number, new.version = row.step_number + 1, row.version
+                    new.flags = tgstore.IF_VERSION | tgstore.REQUIRE
+                try:
+                    session.put(new)
+                    return
+                except tgstore.ConflictError:
+                    continue
+
+        def work(thread: int) -> tuple[list[str], int]:
+            handled = []
+            won = 0
+            for i in range(25):
+                count_one()
+                won += session.add_dedup([str(i)])[0]
+                for item in session.claim(str(thread), limit=3):
+                    with session.batch() as batch:
+                        batch.put(tgstore.Kv("done", item.id, value=b""))
+                        batch.ack([item])
+                    handled.append(item.id)
+            while items := session.claim(str(thread)):
+                session.ack(items)
+                handled += [item.id for item in items]
+            return handled, won
+
+        with ThreadPoolExecutor(8) as threads:
+            ended = [call.result(120) for call in [threads.submit(work, thread) for thread in range(8)]]
+        assert sorted(id for handled, _ in ended for id in handled) == sorted(str(i) for i in range(100))
+        assert sum(won for _, won in ended) == 25
+        assert session.get_one(tgstore.Conversation(1, 1)).step_number == 8 * 25  # type: ignore[union-attr]
 
 
 def test_rows_may_change_while_they_are_stored(session: tgstore.Session) -> None:
