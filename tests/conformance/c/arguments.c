@@ -46,11 +46,16 @@ void *handle(struct request *r, const char *name, enum kind kind) {
 
 void new_handle(struct request *r, enum kind kind, void *object) {
     pthread_mutex_lock(&mutex);
-    if (n_handles == MAX_HANDLES) abort();
-    handles[n_handles].kind = kind;
-    handles[n_handles].object = object;
-    json_object_object_add(r->out, "handle", json_object_new_int(n_handles++));
+    bool full = n_handles == MAX_HANDLES;
+    if (!full) {
+        handles[n_handles].kind = kind;
+        handles[n_handles].object = object;
+        json_object_object_add(r->out, "handle", json_object_new_int(n_handles++));
+    }
     pthread_mutex_unlock(&mutex);
+    if (!full) return;
+    complain(r, "no room for more handles", "handle");
+    release(kind, object);
 }
 
 void release(enum kind kind, void *object) {
@@ -93,23 +98,27 @@ void free_handle(int64_t i) {
 
 void free_handles(void) {
     for (int i = 0; i < n_handles; i++) free_handle(i);
+    n_handles = 0;
 }
 
 const tgs_call *call(struct request *r) {
     if (!member(r, "timeout_ms") && !member(r, "cancel") && !member(r, "call_size") &&
         !member(r, "call_reserved"))
         return NULL;
-    r->call = (tgs_call){.size = (size_t)request_int(r, "call_size", sizeof(tgs_call)),
-                         .timeout_ms = request_int(r, "timeout_ms", 0),
-                         .cancel = handle(r, "cancel", CANCELLER)};
-    r->call.reserved[0] = (uint64_t)request_int(r, "call_reserved", 0);
-    return &r->call;
+    size_t size = request_size(r, "call_size", sizeof(tgs_call));
+    tgs_call *made = request_alloc(r, size > sizeof *made ? size : sizeof *made);
+    *made = (tgs_call){.size = size,
+                       .timeout_ms = request_int(r, "timeout_ms", 0),
+                       .cancel = handle(r, "cancel", CANCELLER)};
+    made->reserved[0] = (uint64_t)request_int(r, "call_reserved", 0);
+    return made;
 }
 
 tgs_error *error(struct request *r) { return argument(r, "err", &r->err); }
 
 tgs_option *options_from_json(struct request *r, size_t *n) {
     json_object *given = member(r, "options");
+    if (given && !is_object(r, given)) given = NULL;
     *n = given ? (size_t)json_object_object_length(given) : 0;
     tgs_option *options = request_alloc(r, *n * sizeof *options), *next = options;
     if (!given) return options;

@@ -14,6 +14,7 @@ static int n_running;                                     /* requests on threads
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards it */
 static pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
 static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
+static FILE *replies;
 
 static json_object *error_to_json(const char *code, const tgs_error *err) {
     static const char *const outcomes[] = {"not_applied", "unknown", "not_durable"};
@@ -80,9 +81,9 @@ static void reply(const struct request *r, json_object *out) {
     size_t len;
     const char *line = json_object_to_json_string_length(out, JSON_C_TO_STRING_PLAIN, &len);
     pthread_mutex_lock(&output);
-    fwrite(line, 1, len, stdout);
-    fputc('\n', stdout);
-    fflush(stdout);
+    fwrite(line, 1, len, replies);
+    fputc('\n', replies);
+    fflush(replies);
     pthread_mutex_unlock(&output);
 }
 
@@ -144,26 +145,28 @@ static bool wants(json_object *in, const char *name) {
     return json_object_object_get_ex(in, name, &value) && json_object_get_boolean(value);
 }
 
-int main(void) {
+int serve_all(FILE *requests, FILE *out) {
     char *line = NULL;
     size_t size = 0;
-    while (getline(&line, &size, stdin) > 0) {
+    int result = 0;
+    replies = out;
+    while (result == 0 && getline(&line, &size, requests) > 0) {
         json_object *in = json_tokener_parse(line);
         if (!in) {
             fputs("conformance driver: a line that is not JSON\n", stderr);
-            return 2;
-        }
-        if (wants(in, "fork"))
+            result = 2;
+        } else if (wants(in, "fork")) {
             serve_in_child(in);
-        else if (wants(in, "async"))
+        } else if (wants(in, "async")) {
             serve_async(in);
-        else
+        } else {
             serve(in);
+        }
     }
     free(line);
     pthread_mutex_lock(&mutex);
     while (n_running) pthread_cond_wait(&idle, &mutex);
     pthread_mutex_unlock(&mutex);
     free_handles();
-    return 0;
+    return result;
 }

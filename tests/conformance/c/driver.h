@@ -5,6 +5,7 @@
 
 #include <json-c/json.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include <tgstore.h>
 
@@ -14,8 +15,12 @@ struct request {
     struct block *memory; /* what the arguments point to */
     char complaint[200];  /* the request itself is wrong, or the library broke a rule of every function */
     tgs_error err;
-    tgs_call call;
 };
+
+/* --- driver.c ---------------------------------------------------------------------------------------- */
+
+/* Carry out the requests, a line each, until they end.  0, or 2 for a line that is not JSON. */
+int serve_all(FILE *requests, FILE *out);
 
 /* --- rows.c ------------------------------------------------------------------------------------------ */
 
@@ -30,6 +35,15 @@ void complain(struct request *request, const char *what, const char *about);
 /* Is the argument in the request's list "null"? */
 bool request_nulls(const struct request *request, const char *argument);
 int64_t request_int(const struct request *request, const char *member, int64_t otherwise);
+/* The size of something that the driver has to have the memory for. */
+size_t request_size(struct request *request, const char *member, size_t otherwise);
+
+/* How many elements; anything but an array, or NULL, is complained about and has none. */
+size_t array_length(struct request *request, json_object *array);
+/* Is it an object?  Anything else is complained about. */
+bool is_object(struct request *request, json_object *value);
+/* The text of a value, "null" for none: never NULL. */
+const char *string_of(json_object *value);
 
 /* A string, {"base64": ...} for one that is not UTF-8, or null. */
 tgs_str text_from_json(struct request *request, json_object *value);

@@ -174,22 +174,24 @@ static int32_t choice(struct request *r, const char *name, const char *const *na
     if (!value) return otherwise;
     if (json_object_is_type(value, json_type_int)) return json_object_get_int(value);
     for (int32_t i = 0; names[i]; i++)
-        if (strcmp(names[i], json_object_get_string(value)) == 0) return i;
-    complain(r, name, json_object_get_string(value));
+        if (strcmp(names[i], string_of(value)) == 0) return i;
+    complain(r, name, string_of(value));
     return 0;
 }
 
-static tgs_filter filter(struct request *r) {
+static tgs_filter *filter(struct request *r) {
     static const char *const orders[] = {"key", "expires", NULL};
     static const char *const kinds[] = {"user", "chat", "channel", NULL};
     static const char *const states[] = {"ready", "leased", "done", "dead", NULL};
-    tgs_filter filter = {.size = (size_t)request_int(r, "filter_size", sizeof filter),
-                         .order = choice(r, "order", orders, TGS_ORDER_KEY),
-                         .kind = choice(r, "kind", kinds, TGS_PEER_ANY),
-                         .state = choice(r, "state", states, -1),
-                         .scope = text(r, "scope")};
-    filter.reserved0 = (int32_t)request_int(r, "filter_reserved0", 0);
-    filter.reserved[0] = (uint64_t)request_int(r, "filter_reserved", 0);
+    size_t size = request_size(r, "filter_size", sizeof(tgs_filter));
+    tgs_filter *filter = request_alloc(r, size > sizeof *filter ? size : sizeof *filter);
+    *filter = (tgs_filter){.size = size,
+                           .order = choice(r, "order", orders, TGS_ORDER_KEY),
+                           .kind = choice(r, "kind", kinds, TGS_PEER_ANY),
+                           .state = choice(r, "state", states, -1),
+                           .scope = text(r, "scope")};
+    filter->reserved0 = (int32_t)request_int(r, "filter_reserved0", 0);
+    filter->reserved[0] = (uint64_t)request_int(r, "filter_reserved", 0);
     return filter;
 }
 
@@ -197,13 +199,13 @@ static tgs_status op_list(struct request *r) {
     int32_t record = record_from_json(r, member(r, "record"));
     size_t size = 0;
     tgs_record_fields(record, NULL, &size);
-    void *after = member(r, "after") ? request_alloc(r, size) : NULL;
-    if (after) row_from_json(r, record, member(r, "after"), after);
-    tgs_filter chosen = filter(r);
+    json_object *given = member(r, "after");
+    size_t stride = request_size(r, "stride", given ? size : 0);
+    void *after = given ? request_alloc(r, stride > size ? stride : size) : NULL;
+    if (after && size) row_from_json(r, record, given, after);
     tgs_rows *rows = POISON;
     tgs_status status =
-        tgs_list(handle(r, "session", SESSION), record, after,
-                 (size_t)request_int(r, "stride", after ? (int64_t)size : 0), argument(r, "filter", &chosen),
+        tgs_list(handle(r, "session", SESSION), record, after, stride, argument(r, "filter", filter(r)),
                  (size_t)request_int(r, "limit", 1000), argument(r, "out", &rows), call(r), error(r));
     return owned_rows(r, status, rows);
 }
@@ -247,7 +249,7 @@ static tgs_status op_rows(struct request *r) {
 
 /* tgs_rows_row with an index and a size of the caller's choice. */
 static tgs_status op_row(struct request *r) {
-    size_t size = (size_t)request_int(r, "size", 0);
+    size_t size = request_size(r, "size", 0);
     uint8_t *row = request_alloc(r, size);
     memset(row, 0xee, size);
     tgs_status status = tgs_rows_row(handle(r, "rows", ROWS), (size_t)request_int(r, "index", 0),
@@ -336,7 +338,7 @@ static tgs_status op_batch_clear(struct request *r) {
 
 static tgs_status op_batch_commit(struct request *r) {
     tgs_batch *batch = handle(r, "batch", BATCH);
-    size_t n = (size_t)request_int(r, "n_results", (int64_t)tgs_batch_count(batch));
+    size_t n = request_size(r, "n_results", tgs_batch_count(batch));
     tgs_result *result = results(r, n);
     return with_results(r, tgs_batch_commit(batch, result, n, call(r), error(r)), result, n);
 }

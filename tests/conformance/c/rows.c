@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define LAST_RECORD TGS_RECORD_STATS
+#define MAX_SIZE 65536
 
 struct block {
     struct block *next;
@@ -69,16 +70,38 @@ static json_object *member_of(json_object *object, const char *name) {
     return value;
 }
 
+const char *string_of(json_object *value) { return value ? json_object_get_string(value) : "null"; }
+
+size_t array_length(struct request *request, json_object *array) {
+    if (json_object_is_type(array, json_type_array)) return json_object_array_length(array);
+    if (array) complain(request, "not an array", string_of(array));
+    return 0;
+}
+
+bool is_object(struct request *request, json_object *value) {
+    if (json_object_is_type(value, json_type_object)) return true;
+    complain(request, "not an object", string_of(value));
+    return false;
+}
+
 bool request_nulls(const struct request *request, const char *argument) {
     json_object *list = member_of(request->in, "null");
-    for (size_t i = 0; list && i < json_object_array_length(list); i++)
-        if (strcmp(json_object_get_string(json_object_array_get_idx(list, i)), argument) == 0) return true;
+    if (!json_object_is_type(list, json_type_array)) return false;
+    for (size_t i = 0; i < json_object_array_length(list); i++)
+        if (strcmp(string_of(json_object_array_get_idx(list, i)), argument) == 0) return true;
     return false;
 }
 
 int64_t request_int(const struct request *request, const char *member, int64_t otherwise) {
     json_object *value = member_of(request->in, member);
     return value ? json_object_get_int64(value) : otherwise;
+}
+
+size_t request_size(struct request *request, const char *member, size_t otherwise) {
+    int64_t size = request_int(request, member, (int64_t)otherwise);
+    if (size >= 0 && size <= MAX_SIZE) return (size_t)size;
+    complain(request, "too large for the driver", member);
+    return otherwise;
 }
 
 static int base64_digit(char c) {
@@ -136,7 +159,7 @@ tgs_str text_from_json(struct request *request, json_object *value) {
 }
 
 tgs_str *texts_from_json(struct request *request, json_object *array, size_t *n) {
-    *n = array ? json_object_array_length(array) : 0;
+    *n = array_length(request, array);
     tgs_str *texts = request_alloc(request, *n * sizeof *texts);
     for (size_t i = 0; i < *n; i++) texts[i] = text_from_json(request, json_object_array_get_idx(array, i));
     return texts;
@@ -149,7 +172,7 @@ json_object *text_to_json(tgs_str text) {
 static int64_t number_from_json(struct request *request, const tgs_field *field, json_object *value) {
     if (json_object_is_type(value, json_type_int)) return json_object_get_int64(value);
     if (json_object_is_type(value, json_type_boolean)) return json_object_get_boolean(value);
-    const char *name = json_object_get_string(value);
+    const char *name = string_of(value);
     if (strcmp(name, "any") == 0) return TGS_PEER_ANY;
     for (int64_t i = 0; field->choices && field->choices[i]; i++)
         if (strcmp(field->choices[i], name) == 0) return i;
@@ -181,12 +204,12 @@ static void member_from_json(struct request *request, const tgs_field *field, js
 
 static uint32_t flags_from_json(struct request *request, json_object *list) {
     uint32_t flags = 0;
-    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+    for (size_t i = 0, n = array_length(request, list); i < n; i++) {
         json_object *flag = json_object_array_get_idx(list, i);
         uint32_t bit = (uint32_t)json_object_get_int64(flag);
         for (uint32_t j = 0; json_object_is_type(flag, json_type_string) && row_flags[j]; j++)
             if (strcmp(row_flags[j], json_object_get_string(flag)) == 0) bit = 1u << j;
-        if (!bit) complain(request, "no such flag", json_object_get_string(flag));
+        if (!bit) complain(request, "no such flag", string_of(flag));
         flags |= bit;
     }
     return flags;
@@ -216,6 +239,7 @@ static bool head_from_json(struct request *request, const char *name, json_objec
 
 void row_from_json(struct request *request, int32_t record, json_object *value, void *row) {
     struct row_head head = {0};
+    if (!is_object(request, value)) return;
     json_object_object_foreach(value, name, member) {
         if (head_from_json(request, name, member, &head)) continue;
         const tgs_field *field = find_field(record, name);
@@ -237,8 +261,12 @@ void row_from_json(struct request *request, int32_t record, json_object *value, 
 /* "poke": [[offset, byte], ...] changes single bytes of the rows. */
 static void poke(struct request *request, char *rows, size_t size) {
     json_object *list = member_of(request->in, "poke");
-    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+    for (size_t i = 0, n = array_length(request, list); i < n; i++) {
         json_object *pair = json_object_array_get_idx(list, i);
+        if (array_length(request, pair) != 2) {
+            complain(request, "poke", "not a pair");
+            continue;
+        }
         size_t offset = (size_t)json_object_get_int64(json_object_array_get_idx(pair, 0));
         if (offset < size)
             rows[offset] = (char)json_object_get_int(json_object_array_get_idx(pair, 1));
@@ -251,8 +279,8 @@ void *rows_from_json(struct request *request, const char *member, int32_t record
     json_object *list = member_of(request->in, member);
     size_t row_size = 0;
     tgs_record_fields(record, NULL, &row_size);
-    *n = list ? json_object_array_length(list) : 0;
-    *stride = (size_t)request_int(request, "stride", (int64_t)row_size);
+    *n = array_length(request, list);
+    *stride = request_size(request, "stride", row_size);
     size_t step = *stride > row_size ? *stride : row_size;
     char *rows = request_alloc(request, *n * step);
     for (size_t i = 0; i < *n && row_size; i++)
@@ -334,8 +362,8 @@ json_object *rows_to_json(const tgs_rows *rows, bool missing) {
 int32_t record_from_json(struct request *request, json_object *value) {
     if (json_object_is_type(value, json_type_int)) return json_object_get_int(value);
     for (int32_t i = 1; i <= LAST_RECORD; i++)
-        if (value && strcmp(tgs_record_name(i), json_object_get_string(value)) == 0) return i;
-    complain(request, "no such record", json_object_get_string(value));
+        if (strcmp(tgs_record_name(i), string_of(value)) == 0) return i;
+    complain(request, "no such record", string_of(value));
     return 0;
 }
 
