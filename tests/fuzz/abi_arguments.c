@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Arguments out of bytes: mostly small values that meet each other, sometimes any. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi.h"
+
+struct block {
+    struct block *next;
+    size_t size;
+    char *bytes;
+};
+
+void *argument_memory(struct arguments *arguments, size_t size) {
+    struct block *block = must_alloc(sizeof *block);
+    *block = (struct block){arguments->memory, size, must_alloc(size)};
+    arguments->memory = block;
+    return block->bytes;
+}
+
+void free_arguments(struct arguments *arguments) {
+    while (arguments->memory) {
+        struct block *block = arguments->memory;
+        arguments->memory = block->next;
+        if (block->size) memset(block->bytes, 0xa5, block->size); /* whoever kept a pointer is found out */
+        free(block->bytes);
+        free(block);
+    }
+}
+
+/* --- values ------------------------------------------------------------------------------------ */
+
+#define LONG 600
+
+static const char long_text[] =
+    "....................................................................................."
+    "....................................................................................."
+    "....................................................................................."
+    "....................................................................................."
+    "....................................................................................."
+    "....................................................................................."
+    ".....................................................................................";
+_Static_assert(sizeof long_text > 513, "longer than a key may be");
+
+static const tgs_str pool[] = {
+    {NULL, 0},
+    TGS_STR(""),
+    TGS_STR("a"),
+    TGS_STR("b"),
+    TGS_STR("c"),
+    TGS_STR("alice"),
+    TGS_STR("ALICE"),
+    TGS_STR("@bob"),
+    TGS_STR("bob"),
+    TGS_STR("42"),
+    TGS_STR("+4 (2)"),
+    TGS_STR("\xc3\xa9"),
+    TGS_STR("\xff"),
+    TGS_STR("a\0b"),
+    TGS_STR("@"),
+    TGS_STR("tgstore.x"),
+    TGS_STR("1.2.3.4"),
+    TGS_STR("\n"),
+    {long_text, 128},
+    {long_text, 129},
+    {long_text, 512},
+    {long_text, 513},
+    TGS_STR("pyrogram"),
+    TGS_STR("telethon"),
+    TGS_STR("\xed\xa0\x80"),
+};
+#define N_POOL (sizeof pool / sizeof *pool)
+
+static const int64_t numbers[] = {
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    -1,
+    -7,
+    10,
+    203,
+    255,
+    256,
+    65535,
+    65536,
+    777000,
+    INT32_MAX,
+    INT32_MIN,
+    INT64_MAX,
+    INT64_MIN,
+    1699999999999,
+    1700000000000,
+    1700000000001,
+    4102444800000,
+    60000,
+    3600000,
+    86400000,
+    1800000,
+    41400000,
+};
+#define N_NUMBERS (sizeof numbers / sizeof *numbers)
+
+static int64_t take_value(struct reader *in) {
+    uint8_t selector = take_byte(in);
+    if (selector == 0xff) return (int64_t)take_number(in, 8);
+    return numbers[selector % N_NUMBERS];
+}
+
+static tgs_str take_value_text(struct reader *in, struct arguments *a) {
+    uint8_t selector = take_byte(in);
+    tgs_str from = pool[selector % N_POOL];
+    if (selector >= 0xf0) {
+        size_t len = take_byte(in) % 32;
+        from = (tgs_str){(const char *)in->bytes, len < in->size ? len : in->size};
+        in->bytes += from.len;
+        in->size -= from.len;
+    }
+    if (!from.ptr) return from;
+    char *copy = argument_memory(a, from.len);
+    if (from.len) memcpy(copy, from.ptr, from.len);
+    return (tgs_str){copy, from.len};
+}
+
+/* Auth keys have 256 bytes. */
+static tgs_str take_blob(struct reader *in, struct arguments *a) {
+    static const size_t sizes[] = {256, 256, 256, 255, 257, 0, 4, 5000};
+    uint8_t selector = take_byte(in);
+    if (selector & 0x80) return take_value_text(in, a);
+    size_t size = sizes[selector % 8];
+    char *bytes = argument_memory(a, size);
+    if (size) memset(bytes, selector >> 3, size);
+    return (tgs_str){bytes, size};
+}
+
+static tgs_str *take_texts(struct reader *in, struct arguments *a, size_t *n) {
+    uint8_t count = take_byte(in);
+    *n = count == 0xff ? TGS_MAX_ROWS + 1 : count % 5;
+    tgs_str *texts = argument_memory(a, *n * sizeof *texts);
+    for (size_t i = 0; i < *n; i++) texts[i] = take_value_text(in, a);
+    if ((count & 0xf0) == 0xe0) return NULL;
+    return texts;
+}
+
+/* --- rows ---------------------------------------------------------------------------------------- */
+
+static void take_member(struct reader *in, struct arguments *a, const tgs_field *field, char *member) {
+    if (field->type == TGS_TYPE_I32) {
+        int32_t number = (int32_t)(field->choices || field->flags & TGS_FIELD_BOOLEAN ? take_byte(in) % 10 - 1
+                                                                                      : take_value(in));
+        memcpy(member, &number, sizeof number);
+    } else if (field->type == TGS_TYPE_I64) {
+        int64_t number = take_value(in);
+        memcpy(member, &number, sizeof number);
+    } else if (field->type == TGS_TYPE_TEXTS) {
+        size_t n;
+        tgs_str *texts = take_texts(in, a, &n);
+        memcpy(member, &texts, sizeof texts);
+        memcpy(member + sizeof texts, &n, sizeof n);
+    } else {
+        tgs_str bytes = field->type == TGS_TYPE_TEXT ? take_value_text(in, a) : take_blob(in, a);
+        memcpy(member, &bytes, sizeof bytes);
+    }
+}
+
+static void take_head(struct reader *in, char *row) {
+    uint8_t kind = take_byte(in);
+    uint64_t fields = take_number(in, 2), nulls = kind & 1 ? take_number(in, 2) : 0;
+    uint32_t flags = kind & 2 ? take_byte(in) : 0;
+    if (kind == 0xff) {
+        fields = take_number(in, 8);
+        nulls = take_number(in, 8);
+        flags = (uint32_t)take_number(in, 4);
+    }
+    memcpy(row, &fields, sizeof fields);
+    memcpy(row + offsetof(tgs_kv, nulls), &nulls, sizeof nulls);
+    memcpy(row + offsetof(tgs_kv, flags), &flags, sizeof flags);
+}
+
+static bool is_named(const char *row, const tgs_field *field) {
+    uint64_t fields;
+    memcpy(&fields, row, sizeof fields);
+    return !field->bit || fields & field->bit;
+}
+
+static void take_row(struct reader *in, struct arguments *a, char *row) {
+    size_t n;
+    const tgs_field *fields = tgs_record_fields(a->record, &n, NULL);
+    take_head(in, row);
+    for (size_t i = 0; i < n; i++)
+        if (is_named(row, &fields[i])) take_member(in, a, &fields[i], row + fields[i].offset);
+}
+
+/* Rows of callers that were compiled with another header: longer, shorter, or not rows at all. */
+static size_t take_stride(struct reader *in, size_t size) {
+    uint8_t selector = take_byte(in);
+    if (selector < 0xe0) return size;
+    if (selector < 0xf0) return size + 8u * (selector & 3);
+    size_t less = selector == 0xff ? size : (selector & 15) * 8u;
+    return less < size ? size - less : 0;
+}
+
+static void take_rows(struct reader *in, struct arguments *a) {
+    size_t size = 0;
+    uint8_t count = take_byte(in);
+    tgs_record_fields(a->record, NULL, &size);
+    a->n = count % (MAX_ARGUMENT_ROWS + 1);
+    a->stride = take_stride(in, size);
+    a->rows = argument_memory(a, a->n * a->stride);
+    for (size_t i = 0; i < a->n && size; i++) {
+        char *row = must_alloc(size);
+        take_row(in, a, row);
+        a->recalled[i] = count & 0x80 ? take_byte(in) : 0;
+        if (a->stride) memcpy(a->rows + i * a->stride, row, a->stride < size ? a->stride : size);
+        if (a->stride > size) a->rows[(i + 1) * a->stride - 1] = (char)(take_byte(in) == 0xff);
+        free(row);
+    }
+    if (count == 0x7f) a->rows = NULL;
+}
+
+static int32_t take_record(struct reader *in) {
+    uint8_t selector = take_byte(in);
+    if (selector >= 0xf8) return (int32_t)take_number(in, 4);
+    return selector >= 0xf0 ? selector - 0xf0 : 1 + selector % 8;
+}
+
+static void take_after(struct reader *in, struct arguments *a) {
+    size_t size = 0;
+    tgs_record_fields(a->record, NULL, &size);
+    uint8_t selector = take_byte(in);
+    if (selector < 0xa0 || !size) {
+        a->after_stride = selector == 1 ? size : 0;
+        return;
+    }
+    char *row = must_alloc(size);
+    take_row(in, a, row);
+    a->after_stride = take_stride(in, size);
+    a->after = argument_memory(a, a->after_stride);
+    if (a->after_stride) memcpy(a->after, row, a->after_stride < size ? a->after_stride : size);
+    free(row);
+}
+
+/* --- the rest ------------------------------------------------------------------------------------- */
+
+static void take_filter(struct reader *in, struct arguments *a) {
+    uint8_t selector = take_byte(in);
+    if (selector < 0x60) return;
+    a->filter = argument_memory(a, sizeof *a->filter);
+    *a->filter =
+        (tgs_filter){.size = sizeof *a->filter, .order = selector & 1, .kind = TGS_PEER_ANY, .state = -1};
+    if (selector & 2) a->filter->kind = take_byte(in) % 5 - 1;
+    if (selector & 4) a->filter->state = take_byte(in) % 6 - 1;
+    if (selector & 8) a->filter->scope = take_value_text(in, a);
+    if (selector == 0xff) a->filter->order = (int32_t)take_value(in);
+    if (selector == 0xfe) a->filter->reserved[2] = 1;
+    if (selector == 0xfd) a->filter->size = 4;
+}
+
+static void take_call(struct reader *in, struct arguments *a) {
+    static const int64_t timeouts[] = {0, -1, 60000, INT64_MAX, INT64_MIN};
+    uint8_t selector = take_byte(in);
+    if (selector < 0xc0) return;
+    tgs_call *call = argument_memory(a, sizeof *call);
+    *call = (tgs_call){.size = sizeof *call, .timeout_ms = timeouts[selector % 5]};
+    a->cancellable = selector & 8;
+    if (selector == 0xff) call->size = (size_t)take_value(in) % (sizeof *call + 1);
+    if (selector == 0xfe) call->reserved[0] = 1;
+    a->call = call;
+}
+
+static size_t take_limit(struct reader *in) {
+    static const size_t limits[] = {1, 2, 3, 100, TGS_MAX_ROWS, TGS_MAX_ROWS + 1, 0, SIZE_MAX};
+    uint8_t selector = take_byte(in);
+    return limits[selector < 0xf0 ? selector % 5 : selector % 8];
+}
+
+void take_arguments(struct reader *in, uint32_t needs, struct arguments *a) {
+    *a = (struct arguments){0};
+    uint8_t who = take_byte(in), bent = take_byte(in);
+    a->session = who % N_SESSIONS;
+    a->batch = who / 16 % N_BATCHES;
+    a->no_session = bent == 0xff;
+    a->no_out = bent == 0xfe;
+    a->no_err = bent == 0xfd;
+    a->no_results = bent == 0xfc;
+    if (needs & (ROWS | AFTER)) a->record = take_record(in);
+    if (needs & ITEMS) a->record = TGS_RECORD_QUEUE_ITEM;
+    if (needs & (ROWS | ITEMS)) take_rows(in, a);
+    if (needs & AFTER) take_after(in, a);
+    if (needs & FILTER) take_filter(in, a);
+    if (needs & TEXT) a->text = take_value_text(in, a);
+    if (needs & TEXT2) a->text2 = take_value_text(in, a);
+    if (needs & TEXTS) a->texts = take_texts(in, a, &a->n_texts);
+    if (needs & NUMBER) a->number = take_value(in);
+    if (needs & NUMBER2) a->number2 = take_value(in);
+    if (needs & CHOICE) a->choice = take_byte(in) % 9 - 1;
+    if (needs & FLAGS) a->flags = take_byte(in);
+    if (needs & LIMIT) a->limit = take_limit(in);
+    if (needs & CALL) take_call(in, a);
+}

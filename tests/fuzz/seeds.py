@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the seeds of the fuzz targets from the fixtures of the tests:
+
+    seeds.py FOLDER
+
+One folder a target in FOLDER, as libFuzzer takes them.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+from pathlib import Path
+
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+MAX_FILE_SEED = 60_000  # larger ones make each run slow, and show nothing new
+
+OPTIONS = {
+    "api_id": "6",
+    "user_id": "5",
+    "is_bot": "1",
+    "test_mode": "0",
+    "dc": "203",
+    "address": "2001:67c:4e8:f002::a",
+    "port": "80",
+}
+URLS = [
+    "memory:",
+    "memory:?timeout_ms=-1&dedup_ttl_ms=0\0done_ttl_ms=1\0dead_ttl_ms=86400000",
+    "memory:a%41%c3%a9?timeout%5fms=%31%30",
+    "sqlite:a.db",
+    "sqlite:a.db?mode=rwc&durability=full&locking=exclusive\0max_readers=2",
+    "sqlite:a.db?durability=relaxed&max_readers=1\0locking=shared\0timeout_ms=500",
+    "sqlite:a%20b.db?mode=ro",
+    "env:HOME",
+    "@memory:?timeout_ms=5 \n",
+    "@env:HOME",
+    "postgresql://user:secret@localhost:5432/db?sslmode=require",
+]
+
+
+def with_nul(*parts: str) -> bytes:
+    return "\0".join(parts).encode()
+
+
+def strings() -> list[str]:
+    read = json.loads((FIXTURES / "strings.json").read_text())
+    vectors = json.loads((FIXTURES / "session-vectors.json").read_text())["vectors"]
+    damaged = [entry["string"] for key in read if key != "about" for entry in read[key] if "string" in entry]
+    return damaged + [vector["text"] for vector in vectors.values() if "text" in vector]
+
+
+def text_seeds() -> list[bytes]:
+    plain = [text.encode() for text in strings()]
+    options = with_nul(*(f"{key}={value}" for key, value in OPTIONS.items()))
+    old = [path.read_bytes() for path in (FIXTURES / "pyrogram").iterdir() if path.read_bytes()[:1] == b"{"]
+    return plain + [text + b"\0" + options for text in plain] + [text for text in old if len(text) < 20_000]
+
+
+def packed(main: bytes, wal: bytes = b"", journal: bytes = b"") -> bytes:
+    """As file.c takes them: the lengths of the three files, then the files."""
+    return struct.pack("<3I", len(main), len(wal), len(journal)) + main + wal + journal
+
+
+def beside(path: Path, suffix: str) -> bytes:
+    other = path.with_name(path.name + suffix)
+    return other.read_bytes() if other.exists() else b""
+
+
+def file_seeds() -> list[bytes]:
+    files = [packed(p.read_bytes(), beside(p, "-wal"), beside(p, "-journal")) for p in FIXTURES.rglob("*.session")]
+    return [seed for seed in files if len(seed) <= MAX_FILE_SEED] + [packed(text.encode()) for text in strings()[:8]]
+
+
+def abi_seeds() -> list[bytes]:
+    """Any bytes are calls; these give libFuzzer lengths to begin with."""
+    return [bytes((i * step + i // 7) % 256 for i in range(600)) for step in (1, 3, 7, 11, 36, 37)]
+
+
+def driver_seeds() -> list[bytes]:
+    key = "B" * 342 + "E="
+    stores = [{"op": "open", "url": "memory:", "options": {"timeout_ms": "100"}}, {"op": "session", "store": 0, "name": "a"}]
+    rows: dict[str, dict[str, object]] = {
+        "session": {"dc": 2, "auth_key": key, "user_id": 5, "is_bot": True, "phone": "+49 1"},
+        "dc_auth": {"dc": 4, "slot": "temporary", "auth_key": key, "ttl_ms": 60000},
+        "peer": {"kind": "user", "id": 5, "access_hash": -7, "usernames": ["bob", "Al"], "phone": "42"},
+        "update_state": {"channel_id": 0, "pts": 9, "flags": ["exact"]},
+        "dedup": {"key": "k", "flags": ["require"]},
+        "queue_item": {"id": "q", "lane": "l", "payload": "dg=="},
+        "conversation": {"chat_id": 5, "user_id": 5, "thread_id": 0, "step": "s", "data": "dg=="},
+        "kv": {"scope": "s", "key": "k", "value": "dg==", "ttl_ms": 0},
+    }
+    each = [
+        [
+            {"op": op, "session": 1, "record": record, "rows": [row]}
+            for op in ("put", "get", "load", "delete")
+        ]
+        + [{"op": "list", "session": 1, "record": record, "limit": 5, "after": row}]
+        for record, row in rows.items()
+    ]
+    put = [{"op": "put", "session": 1, "record": record, "rows": [row]} for record, row in rows.items()]
+    queue = [
+        {"op": "claim", "session": 1, "owner": "w", "limit": 5, "lane": "l"},
+        {"op": "settle", "session": 1, "action": "fail", "rows": [{"id": "q", "token": 5, "delay_ms": 5}]},
+        {"op": "acquire", "session": 1, "owner": "me", "mode": "exclusive"},
+        {"op": "renew", "session": 2},
+        {"op": "release", "session": 2},
+    ]
+    batch = [
+        {"op": "batch", "session": 1},
+        {"op": "batch_put", "batch": 2, "record": "kv", "rows": [rows["kv"]]},
+        {"op": "batch_delete", "batch": 2, "record": "peer", "rows": [rows["peer"]]},
+        {"op": "batch_settle", "batch": 2, "action": "ack", "rows": [{"id": "q", "token": 5}]},
+        {"op": "batch_count", "batch": 2},
+        {"op": "batch_commit", "batch": 2},
+    ]
+    others = [
+        {"op": "by_username", "session": 1, "texts": ["@BOB"], "max_age_ms": 0},
+        {"op": "by_phone", "session": 1, "texts": ["+4 2"], "keep": True},
+        {"op": "rows", "rows": 2},
+        {"op": "row", "rows": 2, "index": 0, "size": 8},
+        {"op": "sessions", "store": 0},
+        {"op": "stats", "store": 0, "name": "a"},
+        {"op": "prune", "store": 0, "peer_age_ms": 1},
+        {"op": "snapshot_from_session", "session": 1, "peers": 1},
+        {"op": "snapshot_info", "snapshot": 3},
+        {"op": "snapshot_to_text", "snapshot": 3, "format": "pyrogram", "options": {"api_id": "6", "test_mode": "0"}},
+        {"op": "snapshot_to_session", "snapshot": 3, "session": 1, "replace_account": True},
+        {"op": "canceller"},
+        {"op": "ping", "store": 0, "cancel": 4, "timeout_ms": 50},
+        {"op": "free", "handle": 0},
+        {"op": "purge", "session": 1},
+    ]
+    sessions = [*(stores + part for part in each), stores + put + queue, stores + put + batch, stores + put + others]
+    return ["".join(json.dumps({"id": i, **line}) + "\n" for i, line in enumerate(s)).encode() for s in sessions]
+
+
+SEEDS = {
+    "text": text_seeds,
+    "file": file_seeds,
+    "driver": driver_seeds,
+    "abi": abi_seeds,
+    "url": lambda: [url.encode() for url in URLS],
+}
+
+
+def main() -> None:
+    for name, make in SEEDS.items():
+        folder = Path(sys.argv[1]) / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for i, seed in enumerate(make()):
+            (folder / f"seed-{i:03}").write_bytes(seed)
+
+
+if __name__ == "__main__":
+    main()
