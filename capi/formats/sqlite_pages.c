@@ -139,7 +139,7 @@ tgs_status sqlite_overlay_wal(struct buffer *image, const struct buffer *file, t
 /* --- rollback journal ----------------------------------------------------------------- */
 
 static const uint8_t journal_magic[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
-#define JOURNAL_HEADER_SIZE 28
+#define FIRST_SECTOR 512 /* SQLite's own, by which it reads the first header, with the journal's sector in it */
 
 struct journal {
     const struct buffer *file;
@@ -147,14 +147,15 @@ struct journal {
     uint32_t pages; /* that the database had before */
 };
 
-static const uint8_t *journal_header(const struct buffer *file, size_t offset) {
-    if (offset > file->size || file->size - offset < JOURNAL_HEADER_SIZE) return NULL;
+/* A header takes a whole sector; a shorter rest is none, as it is to SQLite. */
+static const uint8_t *journal_header(const struct buffer *file, size_t offset, size_t sector) {
+    if (offset > file->size || file->size - offset < sector) return NULL;
     const uint8_t *header = file->bytes + offset;
     return memcmp(header, journal_magic, sizeof journal_magic) == 0 ? header : NULL;
 }
 
 static bool journal_open(struct journal *journal, const struct buffer *file) {
-    const uint8_t *header = journal_header(file, 0);
+    const uint8_t *header = journal_header(file, 0, FIRST_SECTOR);
     if (!header) return false;
     *journal = (struct journal){file, load_be(header + 24), load_be(header + 20), load_be(header + 16)};
     return power_of_two(journal->page, MIN_PAGE, MAX_PAGE) && power_of_two(journal->sector, 32, MAX_PAGE);
@@ -184,9 +185,8 @@ tgs_status sqlite_roll_back(struct buffer *image, const struct buffer *file, tgs
     if (!journal_open(&journal, file)) return TGS_OK;
     tgs_status status = resize_to_pages(image, journal.pages, journal.page, err);
     if (status != TGS_OK) return status;
-    const uint8_t *header;
-    size_t offset = 0;
-    while ((header = journal_header(file, offset))) {
+    const uint8_t *header = journal_header(file, 0, FIRST_SECTOR);
+    for (size_t offset = 0; header; header = journal_header(file, offset, journal.sector)) {
         uint32_t count = load_be(header + 8), start = load_be(header + 12);
         offset += journal.sector;
         for (uint32_t i = 0; i < count; i++) { /* 0xffffffff, not counted: up to the end */
