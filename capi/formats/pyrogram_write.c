@@ -166,7 +166,7 @@ tgs_status pyrogram_file_write(struct session_writer *writer) {
     if (status == TGS_OK) status = write_account(writer, false);
     if (status == TGS_OK)
         status = write_rows(writer, TGS_RECORD_PEER,
-                            "INSERT INTO peers(id, access_hash, type, phone_number, last_update_on, username)"
+                            "INSERT OR REPLACE INTO peers(id, access_hash, type, phone_number, last_update_on, username)"
                             " VALUES (?, ?, ?, ?, ?, ?)",
                             write_pyrogram_peer);
     return status == TGS_OK ? write_types_and_trigger(writer) : status;
@@ -181,13 +181,13 @@ tgs_status kurigram_file_write(struct session_writer *writer) {
     if (status == TGS_OK) status = write_account(writer, true);
     if (status == TGS_OK)
         status = write_rows(writer, TGS_RECORD_PEER,
-                            "INSERT INTO peers(id, access_hash, type, phone_number, last_update_on)"
+                            "INSERT OR REPLACE INTO peers(id, access_hash, type, phone_number, last_update_on)"
                             " VALUES (?, ?, ?, ?, ?)",
                             write_kurigram_peer);
     if (status == TGS_OK)
         status = write_rows(writer, TGS_RECORD_PEER, "INSERT INTO usernames VALUES (?, ?)", write_usernames);
     if (status == TGS_OK)
         status = write_rows(writer, TGS_RECORD_UPDATE_STATE,
-                            "INSERT INTO update_state VALUES (?, ?, ?, ?, ?)", write_state);
+                            "INSERT OR REPLACE INTO update_state VALUES (?, ?, ?, ?, ?)", write_state);
     return status == TGS_OK ? write_types_and_trigger(writer) : status;
 }

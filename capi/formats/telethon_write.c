@@ -138,7 +138,7 @@ tgs_status telethon_file_write(struct session_writer *writer) {
                             "INSERT OR REPLACE INTO entities VALUES (?, ?, ?, ?, ?, ?)", write_entity);
     if (status == TGS_OK)
         status = write_rows(writer, TGS_RECORD_UPDATE_STATE,
-                            "INSERT INTO update_state VALUES (?, ?, ?, ?, ?)", write_state);
+                            "INSERT OR REPLACE INTO update_state VALUES (?, ?, ?, ?, ?)", write_state);
     if (status == TGS_OK)
         status = write_rows(writer, TGS_RECORD_KV, "INSERT OR REPLACE INTO sent_files VALUES (?, ?, ?, ?, ?)",
                             write_sent_file);
