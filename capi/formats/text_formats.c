@@ -267,7 +267,8 @@ static tgs_status find_number(const struct layout *layout, const struct part *pa
                          layout->format, field->name);
     int64_t number = session_number(session, field);
     *value = (uint64_t)number;
-    if (number < 0 || (part->size < 8 && *value >> (8 * part->size)))
+    /* What would be taken for damage when it is read is not written. */
+    if (number < 0 || (part->size < 8 && *value >> (8 * part->size)) || !plausible(part->member, *value))
         return error_set(err, TGS_E_INVALID, "%s can't hold %s %" PRId64, layout->format, field->name,
                          number);
     return TGS_OK;
