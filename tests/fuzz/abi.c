@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define START_MS INT64_C(1700000000000)
 #define POISON 0xcc
 
 /* --- the clock -------------------------------------------------------------------------------------- */
@@ -443,48 +442,49 @@ static void tick(struct arguments *a) {
 }
 
 struct call {
+    const char *name;
     void (*run)(struct world *w, struct arguments *a, struct output *o); /* NULL: the clock goes on */
     uint32_t needs;
 };
 
 /* Those that do more come more often. */
 static const struct call calls[] = {
-    {call_put, ROWS | CALL},
-    {call_put, ROWS | CALL},
-    {call_put, ROWS | CALL},
-    {call_put, ITEMS | CALL},
-    {call_get, ROWS | CALL},
-    {call_list, AFTER | FILTER | LIMIT | CALL},
-    {call_delete, ROWS | CALL},
-    {call_load, ROWS | CALL},
-    {call_by_username, TEXTS | NUMBER | CALL},
-    {call_by_phone, TEXTS | NUMBER | CALL},
-    {call_claim, TEXT | TEXT2 | NUMBER | LIMIT | CALL},
-    {call_settle, ITEMS | CHOICE | CALL},
-    {call_settle, ITEMS | CHOICE | CALL},
-    {call_acquire, TEXT | NUMBER | NUMBER2 | CHOICE | CALL},
-    {call_renew, NUMBER | CALL},
-    {call_release, CALL},
-    {call_purge, CALL},
-    {call_session, TEXT},
-    {call_batch, 0},
-    {call_batch_put, ROWS},
-    {call_batch_put, ROWS},
-    {call_batch_delete, ROWS},
-    {call_batch_settle, ITEMS | CHOICE},
-    {call_batch_commit, CALL},
-    {call_batch_clear, 0},
-    {call_sessions, TEXT | LIMIT | CALL},
-    {call_stats, TEXT | CALL},
-    {call_prune, NUMBER | CALL},
-    {call_sync, CALL},
-    {call_backup, CHOICE},
-    {call_snapshot, CHOICE | CALL},
-    {call_snapshot_text, TEXT},
-    {call_snapshot_store, FLAGS | CALL},
-    {call_cancel, CHOICE},
-    {call_names, NUMBER},
-    {NULL, CHOICE},
+    {"put", call_put, ROWS | CALL},
+    {"put", call_put, ROWS | CALL},
+    {"put", call_put, ROWS | CALL},
+    {"put", call_put, ITEMS | CALL},
+    {"get", call_get, ROWS | CALL},
+    {"list", call_list, AFTER | FILTER | LIMIT | CALL},
+    {"delete", call_delete, ROWS | CALL},
+    {"load", call_load, ROWS | CALL},
+    {"by_username", call_by_username, TEXTS | NUMBER | CALL},
+    {"by_phone", call_by_phone, TEXTS | NUMBER | CALL},
+    {"claim", call_claim, TEXT | TEXT2 | NUMBER | LIMIT | CALL},
+    {"settle", call_settle, ITEMS | CHOICE | CALL},
+    {"settle", call_settle, ITEMS | CHOICE | CALL},
+    {"acquire", call_acquire, TEXT | NUMBER | NUMBER2 | CHOICE | CALL},
+    {"renew", call_renew, NUMBER | CALL},
+    {"release", call_release, CALL},
+    {"purge", call_purge, CALL},
+    {"session", call_session, TEXT},
+    {"batch", call_batch, 0},
+    {"batch_put", call_batch_put, ROWS},
+    {"batch_put", call_batch_put, ROWS},
+    {"batch_delete", call_batch_delete, ROWS},
+    {"batch_settle", call_batch_settle, ITEMS | CHOICE},
+    {"batch_commit", call_batch_commit, CALL},
+    {"batch_clear", call_batch_clear, 0},
+    {"sessions", call_sessions, TEXT | LIMIT | CALL},
+    {"stats", call_stats, TEXT | CALL},
+    {"prune", call_prune, NUMBER | CALL},
+    {"sync", call_sync, CALL},
+    {"backup", call_backup, CHOICE},
+    {"snapshot", call_snapshot, CHOICE | CALL},
+    {"snapshot_text", call_snapshot_text, TEXT},
+    {"snapshot_store", call_snapshot_store, FLAGS | CALL},
+    {"cancel", call_cancel, CHOICE},
+    {"names", call_names, NUMBER},
+    {"tick", NULL, CHOICE},
 };
 #define N_CALLS (sizeof calls / sizeof *calls)
 
@@ -549,16 +549,33 @@ static void list_everything(struct world *w, struct arguments *a, struct output 
     call_stats(w, a, o);
 }
 
+/* For whoever looks into a failure. */
+static void show_call(const struct call *call, const struct arguments *a) {
+    size_t size = 0;
+    tgs_record_fields(a->record, NULL, &size);
+    fprintf(stderr, "--- %s session %zu choice %d number %" PRId64 "\n", call->name, a->session, a->choice,
+            a->number);
+    for (size_t i = 0; a->rows && size && a->stride >= size && i < a->n; i++) {
+        const tgs_kv *head =
+            (const tgs_kv *)(const void *)(a->rows + i * a->stride); /* all rows begin alike */
+        fprintf(stderr, "nulls %" PRIx64 " flags %" PRIx32 " ", head->nulls, head->flags);
+        show_row(stderr, a->record, head, 0);
+    }
+}
+
 /* The call on both, and their answers compared. */
 static void run_on_both(struct world worlds[2], struct arguments *a, const struct call *call) {
+    const bool trace = getenv("TGSTORE_FUZZ_TRACE") != NULL;
     char *answers[2];
     size_t sizes[2];
+    if (trace) show_call(call, a);
     for (int i = 0; i < 2; i++) {
         struct output output = {.out = open_memstream(&answers[i], &sizes[i])};
         REQUIRE(output.out);
         call->run(&worlds[i], a, &output);
         fclose(output.out);
     }
+    if (trace) fputs(answers[0], stderr);
     bool same = sizes[0] == sizes[1] && memcmp(answers[0], answers[1], sizes[0]) == 0;
     if (!same) fprintf(stderr, "--- memory:\n%s--- SQLite:\n%s", answers[0], answers[1]);
     REQUIRE(same);
@@ -567,7 +584,7 @@ static void run_on_both(struct world worlds[2], struct arguments *a, const struc
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const struct call everything = {list_everything, 0};
+    static const struct call everything = {"everything", list_everything, 0};
     static const char *const parameters[] = {"", "?durability=full", "?locking=exclusive", "?max_readers=1"};
     struct reader in = {data, size};
     struct world worlds[2];

@@ -5,6 +5,7 @@
 
 #include "fuzz.h"
 
+#define START_MS INT64_C(1700000000000) /* where the clock begins */
 #define MAX_CALLS 150
 #define MAX_ARGUMENT_ROWS 6
 #define N_SESSIONS 4

@@ -42,76 +42,36 @@ static const char long_text[] =
     ".....................................................................................";
 _Static_assert(sizeof long_text > 513, "longer than a key may be");
 
-static const tgs_str pool[] = {
-    {NULL, 0},
-    TGS_STR(""),
-    TGS_STR("a"),
-    TGS_STR("b"),
-    TGS_STR("c"),
-    TGS_STR("alice"),
-    TGS_STR("ALICE"),
-    TGS_STR("@bob"),
-    TGS_STR("bob"),
-    TGS_STR("42"),
-    TGS_STR("+4 (2)"),
-    TGS_STR("\xc3\xa9"),
-    TGS_STR("\xff"),
-    TGS_STR("a\0b"),
-    TGS_STR("@"),
-    TGS_STR("tgstore.x"),
-    TGS_STR("1.2.3.4"),
-    TGS_STR("\n"),
-    {long_text, 128},
-    {long_text, 129},
-    {long_text, 512},
-    {long_text, 513},
-    TGS_STR("pyrogram"),
-    TGS_STR("telethon"),
-    TGS_STR("\xed\xa0\x80"),
+/* Most texts are good ones. */
+static const tgs_str good[] = {
+    TGS_STR("a"),  TGS_STR("b"),  TGS_STR("alice"),  TGS_STR("ALICE"),    TGS_STR("@bob"), TGS_STR("bob"),
+    TGS_STR("42"), TGS_STR("43"), TGS_STR("+4 (2)"), TGS_STR("\xc3\xa9"), TGS_STR(""),     {NULL, 0},
 };
-#define N_POOL (sizeof pool / sizeof *pool)
+static const tgs_str odd[] = {
+    TGS_STR("\xff"),         TGS_STR("a\0b"),  TGS_STR("@"),        TGS_STR("tgstore.x"),
+    TGS_STR("1.2.3.4"),      TGS_STR("\n"),    {long_text, 128},    {long_text, 129},
+    {long_text, 512},        {long_text, 513}, TGS_STR("pyrogram"), TGS_STR("telethon"),
+    TGS_STR("\xed\xa0\x80"), TGS_STR("mtgo"),
+};
+static const int64_t good_numbers[] = {
+    1, 2, 5, 0, 10, 1000, 60000, 3600000, START_MS + 1000, INT64_C(4102444800000)};
+static const int64_t odd_numbers[] = {
+    -1,       -7,        203,          255,          256,       65535,   65536,
+    777000,   INT32_MAX, INT32_MIN,    INT64_MAX,    INT64_MIN, 1800000, 41400000,
+    86400000, START_MS,  START_MS - 1, START_MS + 1, 3,         4,
+};
 
-static const int64_t numbers[] = {
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    -1,
-    -7,
-    10,
-    203,
-    255,
-    256,
-    65535,
-    65536,
-    777000,
-    INT32_MAX,
-    INT32_MIN,
-    INT64_MAX,
-    INT64_MIN,
-    1699999999999,
-    1700000000000,
-    1700000000001,
-    4102444800000,
-    60000,
-    3600000,
-    86400000,
-    1800000,
-    41400000,
-};
-#define N_NUMBERS (sizeof numbers / sizeof *numbers)
+#define AT(list, i) ((list)[(i) % (sizeof(list) / sizeof *(list))])
 
 static int64_t take_value(struct reader *in) {
     uint8_t selector = take_byte(in);
     if (selector == 0xff) return (int64_t)take_number(in, 8);
-    return numbers[selector % N_NUMBERS];
+    return selector < 0xb0 ? AT(good_numbers, selector) : AT(odd_numbers, selector);
 }
 
 static tgs_str take_value_text(struct reader *in, struct arguments *a) {
     uint8_t selector = take_byte(in);
-    tgs_str from = pool[selector % N_POOL];
+    tgs_str from = selector < 0xd0 ? AT(good, selector) : AT(odd, selector);
     if (selector >= 0xf0) {
         size_t len = take_byte(in) % 32;
         from = (tgs_str){(const char *)in->bytes, len < in->size ? len : in->size};
@@ -146,10 +106,19 @@ static tgs_str *take_texts(struct reader *in, struct arguments *a, size_t *n) {
 
 /* --- rows ---------------------------------------------------------------------------------------- */
 
+/* Mostly one of the values that have a name. */
+static int32_t take_choice(struct reader *in, const tgs_field *field) {
+    uint8_t selector = take_byte(in), n = 2;
+    if (selector >= 0xe0) return selector % 16 - 1;
+    if (field->choices)
+        for (n = 0; field->choices[n];) n++;
+    return selector % n;
+}
+
 static void take_member(struct reader *in, struct arguments *a, const tgs_field *field, char *member) {
     if (field->type == TGS_TYPE_I32) {
-        int32_t number = (int32_t)(field->choices || field->flags & TGS_FIELD_BOOLEAN ? take_byte(in) % 10 - 1
-                                                                                      : take_value(in));
+        bool named = field->choices || field->flags & TGS_FIELD_BOOLEAN;
+        int32_t number = named ? take_choice(in, field) : (int32_t)take_value(in);
         memcpy(member, &number, sizeof number);
     } else if (field->type == TGS_TYPE_I64) {
         int64_t number = take_value(in);
@@ -167,8 +136,11 @@ static void take_member(struct reader *in, struct arguments *a, const tgs_field 
 
 static void take_head(struct reader *in, char *row) {
     uint8_t kind = take_byte(in);
-    uint64_t fields = take_number(in, 2), nulls = kind & 1 ? take_number(in, 2) : 0;
-    uint32_t flags = kind & 2 ? take_byte(in) : 0;
+    uint64_t fields = take_number(in, 2), nulls = 0;
+    uint32_t flags = 0;
+    if (kind < 0xc0) fields &= take_number(in, 2); /* a row with everything is seldom a good one */
+    if (kind % 8 == 1) nulls = fields & take_number(in, 2);
+    if (kind % 4 == 2) flags = take_byte(in) & 0x7e;
     if (kind == 0xff) {
         fields = take_number(in, 8);
         nulls = take_number(in, 8);

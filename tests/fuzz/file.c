@@ -130,8 +130,8 @@ static bool has_whole_pages(const struct part *main) {
     return page && main->size % page == 0;
 }
 
-/* SQLite is more trusting: it would restore even the first page, by which a file is told to be its own; it does
- * not mind half a page at the end; and it would make a file of gigabytes with a hole in it. */
+/* SQLite is more trusting: it would restore even the first page, by which a file is told to be its own; it
+ * does not mind half a page at the end; and it would make a file of gigabytes with a hole in it. */
 static bool is_comparable(const struct part parts[N_PARTS], tgs_status status) {
     return (parts[WAL].size || parts[JOURNAL].size) && has_whole_pages(&parts[MAIN]) &&
            status != TGS_E_TOO_LARGE;

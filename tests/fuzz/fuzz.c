@@ -191,25 +191,30 @@ static void show_bytes(FILE *out, tgs_str bytes) {
 static void show_member(FILE *out, const tgs_field *field, const char *member) {
     fprintf(out, " %s=", field->name);
     if (field->type == TGS_TYPE_TEXTS)
-        for (size_t i = 0; i < count_at(member); i++) show_bytes(out, texts_at(member)[i]);
+        for (size_t i = 0; texts_at(member) && i < count_at(member); i++)
+            show_bytes(out, texts_at(member)[i]);
     else if (field->type == TGS_TYPE_TEXT || field->type == TGS_TYPE_BYTES)
         show_bytes(out, text_at(member));
     else
         fprintf(out, "%" PRId64, number_at(field, member));
 }
 
+void show_row(FILE *out, int32_t record, const void *row, uint64_t but) {
+    size_t n;
+    const tgs_field *fields = tgs_record_fields(record, &n, NULL);
+    const struct head head = head_of(row);
+    fprintf(out, "%s%s", tgs_record_name(record), head.flags & TGS_ROW_FOUND ? "" : "?");
+    for (size_t f = 0; f < n; f++)
+        if ((!fields[f].bit || head.fields & fields[f].bit) && !(fields[f].bit & but))
+            show_member(out, &fields[f], (const char *)row + fields[f].offset);
+    fputc('\n', out);
+}
+
 void show_rows(FILE *out, const tgs_rows *rows, uint64_t but) {
-    size_t n, stride = 0;
-    const tgs_field *fields = tgs_record_fields(tgs_rows_record(rows), &n, NULL);
+    size_t stride = 0;
     const char *row = tgs_rows_data(rows, &stride);
-    for (size_t i = 0; i < tgs_rows_count(rows); i++, row += stride) {
-        const struct head head = head_of(row);
-        fprintf(out, "%s%s", tgs_record_name(tgs_rows_record(rows)), head.flags & TGS_ROW_FOUND ? "" : "?");
-        for (size_t f = 0; f < n; f++)
-            if ((!fields[f].bit || head.fields & fields[f].bit) && !(fields[f].bit & but))
-                show_member(out, &fields[f], row + fields[f].offset);
-        fputc('\n', out);
-    }
+    for (size_t i = 0; i < tgs_rows_count(rows); i++, row += stride)
+        show_row(out, tgs_rows_record(rows), row, but);
     fprintf(out, "more %d\n", tgs_rows_more(rows));
 }
 

@@ -33,7 +33,8 @@ void require_snapshot(const tgs_snapshot *snapshot);
 
 /* --- showing, to compare ------------------------------------------------------------------------ */
 
-/* One row a line, without the members in `but`. */
+/* A line: the members that the row carries, without those in `but`. */
+void show_row(FILE *out, int32_t record, const void *row, uint64_t but);
 void show_rows(FILE *out, const tgs_rows *rows, uint64_t but);
 /* The records of a snapshot; notes and description are left to the reader. */
 void show_snapshot(FILE *out, const tgs_snapshot *snapshot);
