@@ -61,6 +61,14 @@ def test_a_row_that_is_put_again_and_again(me: Session) -> None:
     assert me.get_one(peer("user", 1))["first_name"] == "C"
 
 
+@pytest.mark.parametrize("values", [b"aab", b"aba", b"abb", b"aaba"])
+def test_a_key_that_repeats(me: Session, values: bytes) -> None:
+    """A key that repeats is applied in order."""
+    me.put(kv("s", "k", value=b"before"))
+    me.put(*(kv("s", "k", value=bytes([value]), flags=["if_present"]) for value in values))
+    assert me.get(kv("s", "k"))[0]["value"] == values[-1:]
+
+
 def test_results_are_in_the_order_added(me: Session) -> None:
     """results: one a row, in the order added."""
     me.put(dedup("old"))
