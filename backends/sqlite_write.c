@@ -86,7 +86,7 @@ static unsigned data_version(const struct connection *connection) {
 
 bool task_knows_session(const struct task *task) {
     const struct known_session *known = &task->connection->known;
-    return known->session_id && known->name_len == task->session.len &&
+    return known->session_id && task->session.ptr && known->name_len == task->session.len &&
            memcmp(known->name, task->session.ptr, known->name_len) == 0 &&
            known->version == data_version(task->connection);
 }
