@@ -149,9 +149,10 @@ static tgs_status read_once(const struct reader *reader, struct buffer *image, b
     *again = false;
     tgs_status status = read_beside(reader, wal_name, SQLITE_OPEN_WAL, WAL_HEADER_SIZE, &before);
     if (status == TGS_OK) status = read_open(reader, reader->file, SIZE_MAX, image);
-    if (status == TGS_OK && is_sqlite(image)) status = roll_back(reader, image);
+    bool sqlite = status == TGS_OK && is_sqlite(image);
+    if (sqlite) status = roll_back(reader, image);
     /* Whatever the main file says of itself: SQLite uses a log that lies beside it. */
-    if (status == TGS_OK && is_sqlite(image)) {
+    if (status == TGS_OK && sqlite) {
         status = read_beside(reader, wal_name, SQLITE_OPEN_WAL, SIZE_MAX, &wal);
         if (status == TGS_OK)
             status = read_beside(reader, wal_name, SQLITE_OPEN_WAL, WAL_HEADER_SIZE, &after);
