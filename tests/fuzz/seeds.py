@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import struct
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 MAX_FILE_SEED = 60_000  # larger ones make each run slow, and show nothing new
@@ -54,7 +56,8 @@ def strings() -> list[str]:
 def text_seeds() -> list[bytes]:
     plain = [text.encode() for text in strings()]
     options = with_nul(*(f"{key}={value}" for key, value in OPTIONS.items()))
-    old = [path.read_bytes() for path in (FIXTURES / "pyrogram").iterdir() if path.read_bytes()[:1] == b"{"]
+    paths = sorted((FIXTURES / "pyrogram").iterdir())
+    old = [path.read_bytes() for path in paths if path.read_bytes()[:1] == b"{"]
     return plain + [text + b"\0" + options for text in plain] + [text for text in old if len(text) < 20_000]
 
 
@@ -69,8 +72,10 @@ def beside(path: Path, suffix: str) -> bytes:
 
 
 def file_seeds() -> list[bytes]:
-    files = [packed(p.read_bytes(), beside(p, "-wal"), beside(p, "-journal")) for p in FIXTURES.rglob("*.session")]
-    return [seed for seed in files if len(seed) <= MAX_FILE_SEED] + [packed(text.encode()) for text in strings()[:8]]
+    paths = sorted(FIXTURES.rglob("*.session"))
+    files = [packed(path.read_bytes(), beside(path, "-wal"), beside(path, "-journal")) for path in paths]
+    small = [seed for seed in files if len(seed) <= MAX_FILE_SEED]
+    return small + [packed(text.encode()) for text in strings()[:8]]
 
 
 def abi_seeds() -> list[bytes]:
@@ -80,8 +85,11 @@ def abi_seeds() -> list[bytes]:
 
 def driver_seeds() -> list[bytes]:
     key = "B" * 342 + "E="
-    stores = [{"op": "open", "url": "memory:", "options": {"timeout_ms": "100"}}, {"op": "session", "store": 0, "name": "a"}]
-    rows: dict[str, dict[str, object]] = {
+    stores: list[dict[str, Any]] = [
+        {"op": "open", "url": "memory:", "options": {"timeout_ms": "100"}},
+        {"op": "session", "store": 0, "name": "a"},
+    ]
+    rows: dict[str, Any] = {
         "session": {"dc": 2, "auth_key": key, "user_id": 5, "is_bot": True, "phone": "+49 1"},
         "dc_auth": {"dc": 4, "slot": "temporary", "auth_key": key, "ttl_ms": 60000},
         "peer": {"kind": "user", "id": 5, "access_hash": -7, "usernames": ["bob", "Al"], "phone": "42"},
@@ -91,7 +99,7 @@ def driver_seeds() -> list[bytes]:
         "conversation": {"chat_id": 5, "user_id": 5, "thread_id": 0, "step": "s", "data": "dg=="},
         "kv": {"scope": "s", "key": "k", "value": "dg==", "ttl_ms": 0},
     }
-    each = [
+    each: list[list[dict[str, Any]]] = [
         [
             {"op": op, "session": 1, "record": record, "rows": [row]}
             for op in ("put", "get", "load", "delete")
@@ -99,15 +107,15 @@ def driver_seeds() -> list[bytes]:
         + [{"op": "list", "session": 1, "record": record, "limit": 5, "after": row}]
         for record, row in rows.items()
     ]
-    put = [{"op": "put", "session": 1, "record": record, "rows": [row]} for record, row in rows.items()]
-    queue = [
+    put: list[dict[str, Any]] = [{"op": "put", "session": 1, "record": record, "rows": [row]} for record, row in rows.items()]
+    queue: list[dict[str, Any]] = [
         {"op": "claim", "session": 1, "owner": "w", "limit": 5, "lane": "l"},
         {"op": "settle", "session": 1, "action": "fail", "rows": [{"id": "q", "token": 5, "delay_ms": 5}]},
         {"op": "acquire", "session": 1, "owner": "me", "mode": "exclusive"},
         {"op": "renew", "session": 2},
         {"op": "release", "session": 2},
     ]
-    batch = [
+    batch: list[dict[str, Any]] = [
         {"op": "batch", "session": 1},
         {"op": "batch_put", "batch": 2, "record": "kv", "rows": [rows["kv"]]},
         {"op": "batch_delete", "batch": 2, "record": "peer", "rows": [rows["peer"]]},
@@ -115,7 +123,7 @@ def driver_seeds() -> list[bytes]:
         {"op": "batch_count", "batch": 2},
         {"op": "batch_commit", "batch": 2},
     ]
-    others = [
+    others: list[dict[str, Any]] = [
         {"op": "by_username", "session": 1, "texts": ["@BOB"], "max_age_ms": 0},
         {"op": "by_phone", "session": 1, "texts": ["+4 2"], "keep": True},
         {"op": "rows", "rows": 2},
@@ -125,18 +133,21 @@ def driver_seeds() -> list[bytes]:
         {"op": "prune", "store": 0, "peer_age_ms": 1},
         {"op": "snapshot_from_session", "session": 1, "peers": 1},
         {"op": "snapshot_info", "snapshot": 3},
-        {"op": "snapshot_to_text", "snapshot": 3, "format": "pyrogram", "options": {"api_id": "6", "test_mode": "0"}},
+        {"op": "snapshot_to_text", "snapshot": 3, "format": "pyrogram", "options": {"api_id": "6"}},
         {"op": "snapshot_to_session", "snapshot": 3, "session": 1, "replace_account": True},
         {"op": "canceller"},
         {"op": "ping", "store": 0, "cancel": 4, "timeout_ms": 50},
         {"op": "free", "handle": 0},
         {"op": "purge", "session": 1},
     ]
-    sessions = [*(stores + part for part in each), stores + put + queue, stores + put + batch, stores + put + others]
-    return ["".join(json.dumps({"id": i, **line}) + "\n" for i, line in enumerate(s)).encode() for s in sessions]
+    sessions = [stores + part for part in each] + [stores + put + part for part in (queue, batch, others)]
+    return [
+        "".join(json.dumps({"id": i, **line}) + "\n" for i, line in enumerate(lines)).encode()
+        for lines in sessions
+    ]
 
 
-SEEDS = {
+SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "text": text_seeds,
     "file": file_seeds,
     "driver": driver_seeds,
