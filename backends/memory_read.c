@@ -203,8 +203,7 @@ static void add_queue_stats(const struct session *session, int64_t now, tgs_stat
 }
 
 static void add_stats(const struct registration *registration, int64_t now, tgs_stats *stats) {
-    if (!exists(registration, now)) return;
-    stats->sessions++;
+    if (exists(registration, now)) stats->sessions++; /* without, it may still have rows to be pruned */
     if (registration->purging) return;
     const struct session *session = registration->session;
     stats->session_data += count_live(session, TGS_RECORD_SESSION, now);

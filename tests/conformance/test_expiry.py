@@ -95,6 +95,15 @@ def test_expired_is_absent_for_get_and_list(me: Session, row: Callable[..., Row]
 
 
 @each
+def test_what_has_expired_is_counted(store: Store, me: Session, row: Callable[..., Row]) -> None:
+    """expired: rows that tgs_prune would remove, those of a session that has no others included."""
+    me.put(row(expires=1))
+    assert store.stats()["expired"] == 1
+    assert store.prune() == 1
+    assert store.stats()["expired"] == 0
+
+
+@each
 def test_rows_expire_by_themselves(me: Session, row: Callable[..., Row]) -> None:
     """An expired record is absent as soon as its time has come."""
     me.put(row(ttl_ms=SOON))
