@@ -204,8 +204,8 @@ static void add_queue_stats(const struct run *run, const json_object *session, t
 }
 
 static void add_stats(const struct run *run, const json_object *session, tgs_stats *stats) {
-    if (!session || !exists(run, session)) return;
-    stats->sessions++;
+    if (!session) return;
+    if (exists(run, session)) stats->sessions++; /* without, it may still have rows to be pruned */
     if (has_member(session, "purging")) return;
     int64_t *counts[] = {[TGS_RECORD_SESSION] = &stats->session_data,
                          [TGS_RECORD_DC_AUTH] = &stats->dc_auths,
