@@ -97,6 +97,16 @@ static tgs_str *take_texts(struct reader *in, struct arguments *a, size_t *n) {
 
 /* --- rows ---------------------------------------------------------------------------------------- */
 
+/* Phones meet each other as digits. */
+static tgs_str take_phone(struct reader *in, struct arguments *a) {
+    static const tgs_str phones[] = {TGS_STR("42"), TGS_STR("43"), TGS_STR("+4 (2)"), TGS_STR(""), {NULL, 0}};
+    if (!in->size || *in->bytes >= 0xd0) return take_value_text(in, a);
+    tgs_str phone = AT(phones, take_byte(in));
+    char *copy = phone.ptr ? argument_memory(a, phone.len) : NULL;
+    if (phone.len) memcpy(copy, phone.ptr, phone.len);
+    return (tgs_str){copy, phone.len};
+}
+
 /* Mostly one of the values that have a name. */
 static int32_t take_choice(struct reader *in, const tgs_field *field) {
     uint8_t selector = take_byte(in), n = 2;
@@ -120,7 +130,9 @@ static void take_member(struct reader *in, struct arguments *a, const tgs_field 
         memcpy(member, &texts, sizeof texts);
         memcpy(member + sizeof texts, &n, sizeof n);
     } else {
-        tgs_str bytes = field->type == TGS_TYPE_TEXT ? take_value_text(in, a) : take_blob(in, a);
+        tgs_str bytes = field->type == TGS_TYPE_BYTES       ? take_blob(in, a)
+                        : strcmp(field->name, "phone") == 0 ? take_phone(in, a)
+                                                            : take_value_text(in, a);
         memcpy(member, &bytes, sizeof bytes);
     }
 }

@@ -78,9 +78,54 @@ def file_seeds() -> list[bytes]:
     return small + [packed(text.encode()) for text in strings()[:8]]
 
 
+class Calls:
+    """Calls as abi.c takes them.  Should they get out of step with it, they are still calls, of less use."""
+
+    PUT, PUT_ITEMS, BY_USERNAME, BY_PHONE, CLAIM, SETTLE, TICK = 0, 3, 8, 9, 10, 11, 35
+    NO_CALL = b"\0"
+    PEER, NULL_TEXT = 2, 11  # as take_record and take_value_text have them
+    HEAD = b"\xc0"  # all of the mask, no nulls and flags
+
+    @staticmethod
+    def make(index: int, rest: bytes = b"", session: int = 0) -> bytes:
+        return bytes([index, session, 0]) + rest
+
+    @classmethod
+    def peer(cls, number: int, name: int, phone: int) -> bytes:
+        fields = struct.pack("<H", 0x1A)  # access_hash, usernames, phone
+        members = bytes([0, number, 1, 2, name, 4, phone])
+        return cls.make(cls.PUT, bytes([cls.PEER, 1, 0]) + cls.HEAD + fields + members + cls.NO_CALL)
+
+    @classmethod
+    def item(cls, name: int, lane: int) -> bytes:
+        return cls.make(cls.PUT_ITEMS, b"\1\0" + cls.HEAD + b"\1\0" + bytes([name, lane]) + cls.NO_CALL)
+
+    @classmethod
+    def claim(cls) -> bytes:
+        return cls.make(cls.CLAIM, bytes([0, cls.NULL_TEXT, 6, 3]) + cls.NO_CALL)
+
+    @classmethod
+    def settle(cls, action: int, claim: int) -> bytes:
+        row = cls.HEAD + b"\0\0" + bytes([0, claim])
+        return cls.make(cls.SETTLE, b"\x86\0" + row + bytes([action + 1]) + cls.NO_CALL)
+
+    @classmethod
+    def tick(cls, step: int) -> bytes:
+        return cls.make(cls.TICK, bytes([step]))
+
+
 def abi_seeds() -> list[bytes]:
-    """Any bytes are calls; these give libFuzzer lengths to begin with."""
-    return [bytes((i * step + i // 7) % 256 for i in range(600)) for step in (1, 3, 7, 11, 36, 37)]
+    peers = [Calls.peer(1, 2, 0), Calls.peer(2, 3, 1), Calls.peer(2, 0, 2), Calls.peer(4, 5, 0)]
+    names = Calls.make(Calls.BY_USERNAME, bytes([3, 2, 4, 5, 3]) + Calls.NO_CALL)
+    phones = Calls.make(Calls.BY_PHONE, bytes([2, 6, 7, 3]) + Calls.NO_CALL)
+    queues = [
+        [Calls.item(0, 11), Calls.item(1, 2), Calls.item(2, 2), Calls.claim(), Calls.settle(action, 1)]
+        + [Calls.settle(action, 2), Calls.tick(5), Calls.claim(), Calls.settle(5, 1), Calls.claim()]
+        for action in range(1, 7)
+    ]
+    likely = [peers + [names, phones] + peers[:2] + [names], *queues]
+    any_bytes = [bytes((i * step + i // 7) % 256 for i in range(600)) for step in (1, 3, 7, 11, 36, 37)]
+    return [bytes([how]) + b"".join(calls) for how, calls in enumerate(likely)] + any_bytes
 
 
 def driver_seeds() -> list[bytes]:
@@ -107,7 +152,9 @@ def driver_seeds() -> list[bytes]:
         + [{"op": "list", "session": 1, "record": record, "limit": 5, "after": row}]
         for record, row in rows.items()
     ]
-    put: list[dict[str, Any]] = [{"op": "put", "session": 1, "record": record, "rows": [row]} for record, row in rows.items()]
+    put: list[dict[str, Any]] = [
+        {"op": "put", "session": 1, "record": record, "rows": [row]} for record, row in rows.items()
+    ]
     queue: list[dict[str, Any]] = [
         {"op": "claim", "session": 1, "owner": "w", "limit": 5, "lane": "l"},
         {"op": "settle", "session": 1, "action": "fail", "rows": [{"id": "q", "token": 5, "delay_ms": 5}]},
