@@ -168,6 +168,7 @@ tgs_status file_prepare(struct store *store, tgs_str path, bool create, tgs_erro
     tgs_status status = set_path(store, path, err);
     if (status != TGS_OK) return status;
     struct stat info;
+    /* NOLINTNEXTLINE(analyzer-null-argument): set_path has set it */
     if (stat(store->path, &info) == 0) return check_existing(store, &info, err);
     if (errno != ENOENT || !create) return fail_errno(err, errno, "opening", store->path);
     return create_database(store, err);

@@ -197,6 +197,7 @@ static int bind_age(sqlite3_stmt *handle, int i, int64_t age) {
 
 static int bind_parameter(struct task *task, struct statement *statement, int i, const void *row,
                           uint64_t present) {
+    /* NOLINTNEXTLINE(bugprone-signed-char-misuse): it is a number, not a character */
     int meaning = statement->parameters[i - 1];
     switch (meaning) {
     case PARAMETER_OTHER:
@@ -215,6 +216,7 @@ static int bind_parameter(struct task *task, struct statement *statement, int i,
     case PARAMETER_PHONE_SEEN_AT:
         return bind_age(statement->handle, i, task->age.phone);
     }
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a parameter is a member of a record */
     const tgs_field *field = &statement->layout->fields[meaning];
     uint32_t parameter = 1u << (i - 1);
     if (field->bit && !(field->bit & present)) {

@@ -139,7 +139,7 @@ static tgs_status find_session(struct task *task, struct registered *registered)
 
 static tgs_status make_session(struct task *task) {
     if (task->session_id) return TGS_OK;
-    int64_t number;
+    int64_t number = 0;
     tgs_status status = task_next_number(task, &number);
     if (status != TGS_OK) return status;
     task->session_id = number;

@@ -8,6 +8,12 @@
 
 #include "text.h"
 
+/* These are macros for static analysers. */
+#undef error_set
+#undef error_set_row
+#undef error_set_native
+#undef error_nomem
+
 static const struct {
     tgs_status code;
     bool retryable;

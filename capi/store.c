@@ -9,6 +9,10 @@
 #include "modules.h"
 #include "url.h"
 
+/* These are macros for static analysers. */
+#undef entry_begin
+#undef store_check
+
 #define DEFAULT_TIMEOUT_MS 10000
 #define DAY_MS INT64_C(86400000)
 

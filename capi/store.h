@@ -64,4 +64,9 @@ tgs_status store_write_one(struct entry *entry, const tgs_session *session, cons
 tgs_status store_read_rows(struct entry *entry, tgs_query *query, int32_t record, size_t limit,
                            tgs_rows **out);
 
+#ifdef STATIC_ANALYSIS /* as in error.h: without a store there is nothing to enter */
+#define entry_begin(entry, store, call, err) ((store) ? entry_begin(entry, store, call, err) : TGS_E_INVALID)
+#define store_check(store, err) ((store) ? store_check(store, err) : TGS_E_INVALID)
+#endif
+
 #endif

@@ -83,7 +83,7 @@ int with_store(struct cli *cli, enum access access, int (*work)(struct cli *, tg
 
 int with_session(struct cli *cli, int (*work)(struct cli *, tgs_store *, tgs_session *)) {
     tgs_store *store;
-    tgs_session *session;
+    tgs_session *session = NULL;
     int status = open_store(cli, cli->arguments[0], READ, &store);
     if (status != DONE) return status;
     status = open_session(cli, store, &session);

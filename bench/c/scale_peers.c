@@ -101,13 +101,13 @@ void scale_peers(const char *url, const size_t *counts, size_t n_counts) {
     double memory_before = own_memory();
     size_t done = 0;
     for (size_t i = 0; i < n_counts; i++) {
-        size_t count = counts[i], put = smaller(count - done, 5 * CHUNK);
+        size_t count = counts[i], put = smaller(count - done, (size_t)5 * CHUNK);
         load_peers(ours, done, count - put);
         say("put", count, put_peers(ours, count - put, count), "us/row");
         done = count;
         time_calls(ours, "get by id", count, LOOK_UPS, by_id, any);
-        time_calls(ours, "get by username", count, LOOK_UPS * 2, by_username, has_username);
-        time_calls(ours, "get by phone", count, LOOK_UPS * 6, by_phone, has_phone);
+        time_calls(ours, "get by username", count, (size_t)LOOK_UPS * 2, by_username, has_username);
+        time_calls(ours, "get by phone", count, (size_t)LOOK_UPS * 6, by_phone, has_phone);
         time_calls(ours, "first page", count, PAGES, first_page, any);
         time_calls(ours, "page from the middle", count, PAGES, page_after, any);
         say("memory", count, own_memory() - memory_before, "MB");

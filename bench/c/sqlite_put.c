@@ -75,9 +75,9 @@ struct manner {
 };
 
 static const struct manner manners[] = {
-    {"in batches of 100", {put_ours, put_reference, put_floor}, 20 * BATCH, BATCH},
+    {"in batches of 100", {put_ours, put_reference, put_floor}, (size_t)20 * BATCH, BATCH},
     /* each part a load in chunks of the limit; the floor has no other way than the reference */
-    {"by load", {load_ours, load_reference, put_floor}, 4 * TGS_MAX_ROWS, 4 * TGS_MAX_ROWS},
+    {"by load", {load_ours, load_reference, put_floor}, (size_t)4 * TGS_MAX_ROWS, (size_t)4 * TGS_MAX_ROWS},
 };
 
 static void write_all(struct race *race, const struct databases *databases, const struct manner *manner,

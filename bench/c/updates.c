@@ -84,7 +84,7 @@ struct updates updates_make(size_t count, const struct peers *known, const tgs_p
                                           .n_states = UPDATE_STATES,
                                           .keys = keys,
                                           .n_keys = UPDATE_KEYS,
-                                          .item = make_item(texts + UPDATE_KEYS * LONGEST_TEXT, i)};
+                                          .item = make_item(texts + (size_t)UPDATE_KEYS * LONGEST_TEXT, i)};
     }
     return updates;
 }

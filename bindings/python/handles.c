@@ -37,6 +37,7 @@ static void release(const struct handle_kind *kind, void *ptr) {
     if (state) PyEval_RestoreThread(state);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): an owner has no owner */
 static void release_unused(struct handle *handle) {
     if (handle->uses > 0 || !handle->closed || !handle->ptr) return;
     void *ptr = handle->ptr;
@@ -126,6 +127,7 @@ bool handle_use(PyObject *object, const struct handle_kind *kind, const char *fu
     return true;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): an owner has no owner */
 void handle_leave(struct handle *held) {
     if (!held) return;
     held->uses--;

@@ -134,6 +134,7 @@ static PyObject *record_of(PyObject *module, PyObject *rows) {
     return PyLong_FromLong(is_one ? record : 0);
 }
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): the name of a function */
 #define FUNCTION(name, flags) {#name, (PyCFunction)(void (*)(void))name, flags, NULL}
 
 PyMethodDef lookup_functions[] = {

@@ -98,6 +98,7 @@ static tgs_status read_bytes(const struct reader *reader, sqlite3_file *file, st
 static tgs_status read_open(const struct reader *reader, sqlite3_file *file, size_t max, struct buffer *out) {
     sqlite3_int64 size = 0;
     buffer_free(out);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it has been opened */
     int result = file->pMethods->xFileSize(file, &size);
     if (result != SQLITE_OK) return failed(reader, result, "");
     if (size > (sqlite3_int64)MAX_FILE_BYTES && max > MAX_FILE_BYTES)

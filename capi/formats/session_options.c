@@ -22,12 +22,7 @@ static const struct {
     {TGS_SESSION_PORT, 1, 65535},
 };
 
-const tgs_field *session_field(uint64_t bit) {
-    const struct record *record = record_get(TGS_RECORD_SESSION);
-    for (size_t i = 0; i < record->n_fields; i++)
-        if (record->fields[i].bit == bit) return &record->fields[i];
-    return NULL;
-}
+const tgs_field *session_field(uint64_t bit) { return field_first(record_get(TGS_RECORD_SESSION), bit); }
 
 int64_t session_number(const tgs_session_data *session, const tgs_field *field) {
     const void *member = field_in(session, field);

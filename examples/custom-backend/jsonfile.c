@@ -138,6 +138,7 @@ static tgs_status load(struct jsonfile *db, tgs_error *err) {
     close(file);
     if (number) return io_failure(db, err, "read", number);
     tgs_status status = parse(db, text, size, err);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): read_all gave it */
     explicit_bzero(text, size);
     host->release(text);
     return status;
@@ -283,8 +284,9 @@ static tgs_status refuse_option(const tgs_backend_open *open, tgs_error *err) {
 }
 
 static char *join(const char *path, const char *suffix) {
-    char *joined = host->alloc(strlen(path) + strlen(suffix) + 1);
-    if (joined) strcat(strcpy(joined, path), suffix);
+    size_t size = strlen(path) + strlen(suffix) + 1;
+    char *joined = host->alloc(size);
+    if (joined) snprintf(joined, size, "%s%s", path, suffix);
     return joined;
 }
 

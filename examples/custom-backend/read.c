@@ -15,6 +15,7 @@ static bool is_better(const json_object *peer, const json_object *than) {
     return get_number(peer, "seen_at") > get_number(than, "seen_at");
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): once, with a kind */
 static const json_object *find_peer(struct run *run, int32_t kind, int64_t id) {
     if (kind != TGS_PEER_ANY) return find_live(run, TGS_RECORD_PEER, &(tgs_peer){.kind = kind, .id = id});
     const json_object *best = NULL;

@@ -95,6 +95,7 @@ static bool from_base64(struct run *run, tgs_str text, tgs_bytes *out) {
     return true;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): a row is not deep */
 void wipe(json_object *value) {
     if (json_object_is_type(value, json_type_string)) {
         explicit_bzero((char *)json_object_get_string(value), (size_t)json_object_get_string_len(value));

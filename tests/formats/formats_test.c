@@ -35,7 +35,7 @@ static struct buffer read_path(const char *path) {
     struct buffer out = {NULL, 0};
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
-    fseek(file, 0, SEEK_END);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
     assert_true(buffer_resize(&out, (size_t)ftell(file)));
     rewind(file);
     assert_int_equal(fread(out.bytes, 1, out.size, file), out.size);

@@ -286,7 +286,7 @@ static void wrong_types_are_corrupt(void **state) {
     run_sql("UPDATE update_state SET pts = 'seven'");
     tgs_store *store;
     tgs_session *session = open_session("", &store);
-    int64_t pts;
+    int64_t pts = 0;
     assert_int_equal(get_pts(session, 0, &pts), TGS_E_CORRUPT);
     assert_non_null(strstr(err.message, "pts"));
     close_session(session, store);
@@ -355,7 +355,7 @@ static void reading_only(void **state) {
     make_store();
     tgs_store *store;
     tgs_session *session = open_session("?mode=ro", &store);
-    int64_t pts;
+    int64_t pts = 0;
     assert_int_equal(get_pts(session, 0, &pts), TGS_OK);
     assert_int_equal(pts, 7);
     assert_int_equal(put_pts(session, 0, 8), TGS_E_READ_ONLY);
@@ -417,7 +417,7 @@ static void a_killed_process_loses_nothing(void **state) {
     assert_int_equal(access(beside("-wal"), F_OK), 0);
     tgs_store *store;
     tgs_session *session = open_session("", &store);
-    int64_t pts;
+    int64_t pts = 0;
     assert_int_equal(get_pts(session, 0, &pts), TGS_OK);
     assert_int_equal(pts, 8);
     close_session(session, store);
@@ -498,9 +498,9 @@ static void backup_is_a_new_file(void **state) {
     assert_int_equal(tgs_backup(store, path, NULL, &err), TGS_E_CONFLICT);
     assert_int_equal(tgs_backup(store, TGS_STR("/none/copy.db"), NULL, &err), TGS_E_UNAVAILABLE);
     close_session(session, store);
-    strcat(database, ".copy");
+    snprintf(database + strlen(database), sizeof database - strlen(database), ".copy");
     session = open_session("?mode=rw", &store);
-    int64_t pts;
+    int64_t pts = 0;
     assert_int_equal(get_pts(session, 0, &pts), TGS_OK);
     assert_int_equal(pts, 7);
     close_session(session, store);
@@ -580,7 +580,7 @@ static void waiting_ends_with_the_deadline_or_the_canceller(void **state) {
     pthread_join(thread, NULL);
     tgs_canceller_free(call.cancel);
 
-    int64_t pts;
+    int64_t pts = 0;
     assert_int_equal(get_pts(session, 0, &pts), TGS_OK); /* reading waits for nobody */
     sqlite3_close(other);
     assert_int_equal(put_within(session, NULL), TGS_OK);
