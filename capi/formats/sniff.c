@@ -19,12 +19,13 @@ static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 /* Copies out of chats and shells come with white space and quotes. */
 static tgs_str trim(tgs_str text) {
-    while (text.len && is_space(text.ptr[text.len - 1])) text.len--;
-    while (text.len && is_space(*text.ptr)) text = (tgs_str){text.ptr + 1, text.len - 1};
-    char first = text.len > 1 ? text.ptr[0] : 0;
-    if ((first == '"' || first == '\'') && text.ptr[text.len - 1] == first)
-        return trim((tgs_str){text.ptr + 1, text.len - 2});
-    return text;
+    for (;;) {
+        while (text.len && is_space(text.ptr[text.len - 1])) text.len--;
+        while (text.len && is_space(*text.ptr)) text = (tgs_str){text.ptr + 1, text.len - 1};
+        char first = text.len > 1 ? text.ptr[0] : 0;
+        if ((first != '"' && first != '\'') || text.ptr[text.len - 1] != first) return text;
+        text = (tgs_str){text.ptr + 1, text.len - 2};
+    }
 }
 
 static tgs_status read_text(tgs_str text, const struct limits *limits, tgs_snapshot **out, tgs_error *err) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Telethon's session file, schema 7: the one that every release since 1.17 opens. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,7 @@ static tgs_status bind_name(struct session_writer *writer, sqlite3_stmt *stateme
     memcpy(name, first.ptr, first.len);
     name[first.len] = ' ';
     memcpy(name + first.len + 1, last.ptr, last.len);
+    /* NOLINTNEXTLINE(analyzer-malloc-leak): SQLite frees it */
     sqlite3_bind_text64(statement, parameter, name, first.len + 1 + last.len, free, SQLITE_UTF8);
     return TGS_OK;
 }
@@ -88,11 +90,25 @@ static tgs_status write_state(struct session_writer *writer, sqlite3_stmt *state
     return writer_step(writer, statement);
 }
 
-static size_t decode_hex(const char *hex, uint8_t *out, size_t size) {
-    size_t n = 0;
-    unsigned byte;
-    for (; n < size && hex[0] && hex[1] && sscanf(hex, "%2x", &byte) == 1; hex += 2) out[n++] = (uint8_t)byte;
+static unsigned hex_value(char digit) { return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10); }
+
+/* Bytes in hexadecimal, and what follows them. */
+static size_t take_hex(const char **text, uint8_t *out, size_t size) {
+    size_t digits = strspn(*text, "0123456789abcdef"), n = digits / 2 < size ? digits / 2 : size;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (uint8_t)(hex_value((*text)[2 * i]) << 4 | hex_value((*text)[2 * i + 1]));
+    *text += digits;
     return n;
+}
+
+/* A number, and what follows it; false if there is none, or none that fits. */
+static bool take_number(const char **text, int64_t *number) {
+    char *end;
+    errno = 0;
+    *number = strtoll(*text, &end, 10);
+    bool taken = end != *text && !errno;
+    *text = end;
+    return taken;
 }
 
 /* sent_files/<md5>/<size>/<type> = "<id> <hash>" */
@@ -100,11 +116,13 @@ static tgs_status write_sent_file(struct session_writer *writer, sqlite3_stmt *s
     struct kept_value kept;
     uint8_t md5[32];
     int64_t size, type, id, hash;
-    char hex[65];
     if (!kept_under(row, TELETHON_SCOPE, "sent_files/", &kept)) return TGS_OK;
-    if (sscanf(kept.key, "%64[0-9a-f]/%" SCNd64 "/%" SCNd64, hex, &size, &type) != 3) return TGS_OK;
-    if (sscanf(kept.value, "%" SCNd64 " %" SCNd64, &id, &hash) != 2) return TGS_OK;
-    sqlite3_bind_blob64(statement, 1, md5, decode_hex(hex, md5, sizeof md5), SQLITE_TRANSIENT);
+    const char *key = kept.key, *value = kept.value;
+    size_t md5_size = take_hex(&key, md5, sizeof md5);
+    if (!md5_size || *key++ != '/' || !take_number(&key, &size) || *key++ != '/' || !take_number(&key, &type))
+        return TGS_OK;
+    if (!take_number(&value, &id) || !take_number(&value, &hash)) return TGS_OK;
+    sqlite3_bind_blob64(statement, 1, md5, md5_size, SQLITE_TRANSIENT);
     bind_number(statement, 2, true, size);
     bind_number(statement, 3, true, type);
     bind_number(statement, 4, true, id);
