@@ -200,6 +200,13 @@ def test_flag_that_the_record_does_not_have(me: Session, row: Row) -> None:
     assert me.list(row.record) == []
 
 
+def test_require_without_a_condition(me: Session) -> None:
+    """TGS_ROW_REQUIRE is about the row's condition; where there is none it is an error."""
+    with fails("invalid", index=0):
+        me.put(kv("s", "a", flags=["require"], value=b""))
+    assert me.list("kv") == []
+
+
 def test_present_and_absent_exclude_each_other(me: Session) -> None:
     """A row that asks for both can never be stored: it is skipped, or refused as a whole."""
     row = kv("s", "a", value=b"", flags=["if_present", "if_absent"])

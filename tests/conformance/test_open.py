@@ -33,7 +33,10 @@ def test_unknown_scheme(driver: Driver, url: str) -> None:
         Store.open(driver, url)
 
 
-@pytest.mark.parametrize("url", ["", "memory", ":", ":memory:", "/tmp/bot.db"])
+@pytest.mark.parametrize(
+    "url",
+    ["", "memory", ":", ":memory:", "/tmp/bot.db", "1memory:", "Memory:", "mem_ory:", "memoRy:", f"{33 * 'm'}:"],
+)
 def test_no_scheme(driver: Driver, url: str) -> None:
     """A URL has a scheme: "memory:", "sqlite:bot.db"."""
     with fails("invalid"):
@@ -54,6 +57,19 @@ def test_malformed_option(backend: Any, name: str, value: str) -> None:
     """Malformed ones are INVALID."""
     with fails("invalid", says=[name]):
         backend.open(**{name: value})
+
+
+def test_no_time_at_all(backend: Any) -> None:
+    """timeout_ms: -1 is no limit; 0 would leave no time for any call, and is INVALID."""
+    with fails("invalid", says=["timeout_ms"]):
+        backend.open(timeout_ms="0")
+    assert backend.open(timeout_ms="-1").session().list("kv") == []
+
+
+def test_too_many_options(backend: Any) -> None:
+    """No more options than TGS_MAX_ROWS."""
+    with fails("too large"):
+        backend.open(**{f"option{n}": "1" for n in range(4097)})
 
 
 def test_parameter_of_the_url(backend: Any) -> None:

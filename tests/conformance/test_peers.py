@@ -255,6 +255,13 @@ def test_usernames_that_are_none(me: Session, bad: str) -> None:
     assert me.list("peer") == []
 
 
+@pytest.mark.parametrize("bad", ["", "@", "a\x01b"])
+def test_looking_for_usernames_that_are_none(me: Session, bad: str) -> None:
+    """A name is not empty and has no control characters, in look-ups either; err->index tells which."""
+    with fails("invalid", index=1):
+        me.by_username("ok", bad)
+
+
 def test_skipped_row_takes_no_names(me: Session) -> None:
     """A row whose condition fails is skipped, with its names."""
     me.put(peer("user", 1, usernames=["a"], phone="42"))
@@ -276,6 +283,14 @@ def test_a_look_up_may_give_a_maximum_age(me: Session) -> None:
     assert found(me.by_username("old")) == [("user", 1)]
     me.put(peer("user", 1, usernames=["old"], phone="42"))
     assert found(me.by_username("old", max_age_ms=1) + me.by_phone("42", max_age_ms=1)) == [("user", 1)] * 2
+
+
+def test_maximum_ages_at_their_ends(me: Session) -> None:
+    """max_age_ms > 0; the largest is no limit, a negative one is INVALID."""
+    me.put(peer("user", 1, usernames=["old"], seen_at=1))
+    assert found(me.by_username("old", max_age_ms=2**63 - 1)) == [("user", 1)]
+    with fails("invalid"):
+        me.by_username("old", max_age_ms=-1)
 
 
 def test_a_peer_that_is_seen_again_is_known_as_seen_to_a_minute(me: Session) -> None:

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "arena.h"
+#include "call.h"
 #include "error.h"
 #include "records.h"
 #include "text.h"
@@ -306,8 +307,33 @@ static void records_are_known_by_name(void **state) {
     assert_non_null(tgs_record_fields(TGS_RECORD_KV, NULL, NULL));
 }
 
+/* --- calls ------------------------------------------------------------------------ */
+
+/* Bytes that an older library does not know must be zero, else UNSUPPORTED. */
+static void calls_of_a_newer_caller(void **state) {
+    (void)state;
+    struct {
+        tgs_call call;
+        unsigned char more[8];
+    } newer = {.call = {.size = sizeof newer, .timeout_ms = 1}};
+    struct limits limits;
+    tgs_error err;
+    assert_int_equal(limits_resolve(&limits, &newer.call, -1, NULL, &err), TGS_OK);
+    newer.more[7] = 1;
+    assert_int_equal(limits_resolve(&limits, &newer.call, -1, NULL, &err), TGS_E_UNSUPPORTED);
+}
+
+static void a_deadline_beyond_time_is_none(void **state) {
+    (void)state;
+    assert_int_equal(deadline_after(-1), INT64_MAX);
+    assert_int_equal(deadline_after(INT64_MAX), INT64_MAX);
+    assert_true(deadline_after(1000) < INT64_MAX);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calls_of_a_newer_caller),
+        cmocka_unit_test(a_deadline_beyond_time_is_none),
         cmocka_unit_test(arena_aligns_and_keeps),
         cmocka_unit_test(arena_refuses_sizes_that_overflow),
         cmocka_unit_test(arena_copies_text_with_terminator),
