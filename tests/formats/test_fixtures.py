@@ -563,10 +563,11 @@ def test_file_that_holds_a_string(tmp_path: Path) -> None:
 def test_read_only_folder(copy_of: Any, tmp_path: Path) -> None:
     for name in ("telethon/1.45.0-wal.session", "odd/telethon-hot-journal.session"):
         path = copy_of(name)
+        mode = path.stat().st_mode
         path.chmod(0o400)
         path.parent.chmod(0o500)
         try:
             check_session(tgstore.Snapshot.from_file(path).session, FILES[name]["session"])
         finally:
             path.parent.chmod(0o700)
-            path.chmod(0o644)
+            path.chmod(mode)
