@@ -155,9 +155,10 @@ static void nothing_of_a_list_with_an_unknown_operation_is_stored(void **state) 
 static void a_session_that_is_being_purged_takes_no_writes(void **state) {
     struct store *store = *state;
     tgs_result result;
-    for (char key = 'a'; key <= 'c'; key++) {
+    static const char keys[] = "abc";
+    for (size_t i = 0; i < strlen(keys); i++) {
         tgs_kv row = a_row;
-        row.key = (tgs_str){&key, 1};
+        row.key = (tgs_str){keys + i, 1};
         tgs_op put = put_kv(&row);
         assert_int_equal(write_one(store, &put, NULL), TGS_OK);
     }
