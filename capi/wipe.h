@@ -7,9 +7,9 @@
 #include <string.h>
 
 /* Zeros, even if nobody reads them: compilers may leave out a memset before a free, but not this.  `memory`
- * may be NULL if `size` is 0. */
+ * may be NULL. */
 static inline void wipe(void *memory, size_t size) {
-    if (size) explicit_bzero(memory, size);
+    if (memory) explicit_bzero(memory, size);
 }
 
 #endif

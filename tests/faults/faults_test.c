@@ -76,7 +76,7 @@ static void end(struct world *world) {
 
 static void fail_each(struct world world, enum fault fault, bool onward, bool (*documented)(tgs_status)) {
     allocations = 0;
-    long faults = fail_everywhere(world, (struct plan){.fault = fault,
+    long faults = fail_everywhere(world, (struct plan){.fault = (int)fault,
                                                        .onward = onward,
                                                        .arm = arm,
                                                        .disarm = disarm,
