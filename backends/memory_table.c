@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory_table.h"
 
-#include <stdlib.h>
 
 #include "wipe.h"
 
@@ -481,22 +480,46 @@ static void stop_waiting(struct table *table, struct row *row) {
 }
 
 /* The largest first. */
-static int compare_waiting(const void *a, const void *b, void *by) {
-    const struct entry *left = a, *right = b;
-    if (left->prefix != right->prefix) return left->prefix < right->prefix ? 1 : -1;
-    return order_compare(by, row_data(right->row), row_data(left->row));
+static bool goes_before(const struct entry *a, const struct entry *b, const struct order_by *by) {
+    if (a->prefix != b->prefix) return a->prefix > b->prefix;
+    return order_compare(by, row_data(a->row), row_data(b->row)) > 0;
+}
+
+/* Two sorted runs, from..middle and middle..end, as one. */
+static void merge(const struct entry *from, const struct entry *middle, const struct entry *end,
+                  struct entry *to, const struct order_by *by) {
+    const struct entry *left = from, *right = middle;
+    while (left < middle && right < end) *to++ = goes_before(right, left, by) ? *right++ : *left++;
+    while (left < middle) *to++ = *left++;
+    while (right < end) *to++ = *right++;
+}
+
+/* Runs of 1, 2, 4, ... entries, between `entries` and `other`; gives the one that is sorted in the end.  Not by
+ * qsort_r, which takes memory that is not the host's. */
+static struct entry *merge_sort(struct entry *entries, struct entry *other, size_t n,
+                                const struct order_by *by) {
+    for (size_t run = 1; run < n; run *= 2) {
+        for (size_t i = 0; i < n; i += run * 2) {
+            size_t middle = n - i < run ? n : i + run, end = n - i < run * 2 ? n : i + run * 2;
+            merge(entries + i, entries + middle, entries + end, other + i, by);
+        }
+        struct entry *sorted = other;
+        other = entries;
+        entries = sorted;
+    }
+    return entries;
 }
 
 static bool sort_waiting(struct table *table) {
     struct order_by by = table->layout->orders[0];
     size_t n = table->n_waiting;
-    struct entry *entries = host->alloc(n * sizeof *entries);
+    struct entry *entries = host->alloc(2 * n * sizeof *entries);
     if (!entries) return false;
     for (size_t i = 0; i < n; i++)
         entries[i] = (struct entry){order_prefix(&by, row_data(table->waiting[i])), table->waiting[i]};
-    qsort_r(entries, n, sizeof *entries, compare_waiting, &by);
+    const struct entry *sorted = merge_sort(entries, entries + n, n, &by);
     for (size_t i = 0; i < n; i++) {
-        table->waiting[i] = entries[i].row;
+        table->waiting[i] = sorted[i].row;
         table->waiting[i]->waiting = (uint32_t)i + 1;
     }
     host->release(entries);
