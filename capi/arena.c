@@ -2,9 +2,9 @@
 #include "arena.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "allocator.h"
 #include "wipe.h"
 
 #define FIRST_BLOCK 4096
@@ -40,7 +40,7 @@ static bool grow(struct arena *arena, size_t least) {
     if (arena->blocks && !arena->blocks->lent) size = (size_t)(arena->end - (char *)arena->blocks) * 2;
     if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
     if (size < least + HEAD) size = least + HEAD;
-    void *memory = malloc(size);
+    void *memory = mem_alloc(size);
     if (memory) add_block(arena, memory, size, false);
     return memory != NULL;
 }
@@ -73,7 +73,7 @@ static void release(const struct arena *arena, struct arena_block *block) {
     while (block) {
         struct arena_block *next = block->next;
         if (arena->secret) wipe(block_start(block), (size_t)(block->top - block_start(block)));
-        if (!block->lent) free(block);
+        if (!block->lent) mem_free(block);
         block = next;
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writing: every write is a batch, of one call's rows or of many. */
-#include <stdlib.h>
 #include <string.h>
 
+#include "allocator.h"
 #include "error.h"
 #include "fold.h"
 #include "store.h"
@@ -21,7 +21,7 @@ static tgs_status commit(struct entry *entry, const tgs_session *session, const 
     if (!entry->store->backend->repeats) status = fold_list(&fold, list, results != NULL, entry->err);
     /* Into memory of ours: the caller's is written only when all went well. */
     tgs_result few[16];
-    tgs_result *collected = !results || list->count <= 16 ? few : malloc(list->count * sizeof *collected);
+    tgs_result *collected = !results || list->count <= 16 ? few : mem_alloc(list->count * sizeof *collected);
     if (!collected) status = error_nomem(entry->err);
     if (status == TGS_OK && results) memset(collected, 0, list->count * sizeof *collected);
     tgs_sink sink = {.results = results ? collected : NULL, .n_results = results ? list->count : 0};
@@ -30,7 +30,7 @@ static tgs_status commit(struct entry *entry, const tgs_session *session, const 
         fold_results(&fold, collected, list->count);
         memcpy(results, collected, list->count * sizeof *results);
     }
-    if (collected != few) free(collected);
+    if (collected != few) mem_free(collected);
     fold_free(&fold);
     return status;
 }
@@ -90,7 +90,7 @@ TGS_API tgs_status tgs_batch_new(tgs_session *session, tgs_batch **out, tgs_erro
     if (!session) return error_set(err, TGS_E_INVALID, "the handle is NULL");
     tgs_status status = store_check(session->store, err);
     if (status != TGS_OK) return status;
-    tgs_batch *batch = calloc(1, sizeof *batch + session->name.len + 1);
+    tgs_batch *batch = mem_zeroed(1, sizeof *batch + session->name.len + 1);
     if (!batch) return error_nomem(err);
     char *name = memcpy(batch + 1, session->name.ptr, session->name.len);
     batch->session = (tgs_session){session->store, {name, session->name.len}, session->token};
@@ -152,7 +152,7 @@ TGS_API void tgs_batch_free(tgs_batch *batch) {
     if (!batch) return;
     op_list_free(&batch->list);
     store_release(batch->session.store);
-    free(batch);
+    mem_free(batch);
 }
 
 /* --- load ------------------------------------------------------------------------------------ */

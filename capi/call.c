@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "call.h"
 
-#include <stdlib.h>
 #include <time.h>
 
+#include "allocator.h"
 #include "error.h"
 
 #define NS_PER_MS 1000000
@@ -23,7 +23,7 @@ int64_t wall_clock_ms(void) {
 TGS_API tgs_status tgs_canceller_new(tgs_canceller **out, tgs_error *err) {
     error_clear(err);
     if (!out) return error_set(err, TGS_E_INVALID, "out is NULL");
-    *out = calloc(1, sizeof **out);
+    *out = mem_zeroed(1, sizeof **out);
     return *out ? TGS_OK : error_nomem(err);
 }
 
@@ -39,7 +39,7 @@ TGS_API int32_t tgs_canceller_cancelled(const tgs_canceller *canceller) {
     return canceller ? atomic_load(&canceller->cancelled) : 0;
 }
 
-TGS_API void tgs_canceller_free(tgs_canceller *canceller) { free(canceller); }
+TGS_API void tgs_canceller_free(tgs_canceller *canceller) { mem_free(canceller); }
 
 int64_t deadline_after(int64_t timeout_ms) {
     int64_t now = monotonic_ns();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fold.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "allocator.h"
 #include "error.h"
 
 #define CONDITIONS (TGS_OP_IF_PRESENT | TGS_OP_IF_ABSENT | TGS_OP_IF_VERSION | TGS_OP_SAME_ACCOUNT)
@@ -69,7 +69,7 @@ struct key_table {
 static bool table_init(struct key_table *table, size_t count) {
     size_t size = 16;
     while (size < count * 2) size *= 2;
-    table->slots = calloc(size, sizeof *table->slots);
+    table->slots = mem_zeroed(size, sizeof *table->slots);
     table->mask = size - 1;
     return table->slots != NULL;
 }
@@ -95,7 +95,7 @@ static tgs_status has_repeats(const struct op_list *list, bool *repeats, tgs_err
         *repeats = *slot != 0;
         *slot = (uint32_t)i + 1;
     }
-    free(table.slots);
+    mem_free(table.slots);
     return TGS_OK;
 }
 
@@ -246,7 +246,7 @@ tgs_status fold_list(struct fold *fold, const struct op_list *list, bool results
     fold->count = 0;
     for (size_t i = 0; status == TGS_OK && i < list->count; i++)
         status = fold_one(fold, &table, ops, &list->ops[i], results, err);
-    free(table.slots);
+    mem_free(table.slots);
     return status;
 }
 

@@ -2,9 +2,9 @@
 #include "lower.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "allocator.h"
 #include "error.h"
 #include "sink.h"
 #include "text.h"
@@ -33,7 +33,7 @@ void op_list_clear(struct op_list *list) {
 
 void op_list_free(struct op_list *list) {
     arena_free(&list->arena);
-    free(list->ops);
+    mem_free(list->ops);
     list->ops = NULL;
     list->count = list->capacity = 0;
 }
@@ -44,7 +44,7 @@ static tgs_status reserve(struct op_list *list, size_t more, tgs_error *err) {
         return error_set(err, TGS_E_TOO_LARGE, "%zu rows in one batch; the limit is %d", count, TGS_MAX_ROWS);
     if (count <= list->capacity) return TGS_OK;
     size_t capacity = list->capacity * 2 > count ? list->capacity * 2 : count;
-    tgs_op *ops = realloc(list->ops, capacity * sizeof *ops);
+    tgs_op *ops = mem_resize(list->ops, capacity * sizeof *ops);
     if (!ops) return error_nomem(err);
     list->ops = ops;
     list->capacity = capacity;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "made_text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "allocator.h"
 #include "wipe.h"
 
 struct tgs_text {
@@ -12,7 +12,7 @@ struct tgs_text {
 };
 
 tgs_text *made_text_new(tgs_str text) {
-    tgs_text *made = malloc(sizeof *made + text.len + 1);
+    tgs_text *made = mem_alloc(sizeof *made + text.len + 1);
     if (!made) return NULL;
     made->len = text.len;
     if (text.len) memcpy(made->bytes, text.ptr, text.len);
@@ -27,5 +27,5 @@ TGS_API tgs_str tgs_text_str(const tgs_text *text) {
 TGS_API void tgs_text_free(tgs_text *text) {
     if (!text) return;
     wipe(text->bytes, text->len);
-    free(text);
+    mem_free(text);
 }

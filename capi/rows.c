@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rows.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "allocator.h"
 #include "error.h"
 #include "records.h"
 
@@ -29,7 +29,7 @@ tgs_rows *rows_new(int32_t record, size_t capacity) {
     size_t size = (capacity * description->row_size + 15) / 16 * 16;
     size_t texts =
         ARENA_LEAST + (capacity < TEXT_BYTES_MOST / TEXT_BYTES ? capacity * TEXT_BYTES : TEXT_BYTES_MOST);
-    tgs_rows *rows = malloc(HEAD + size + texts);
+    tgs_rows *rows = mem_alloc(HEAD + size + texts);
     if (!rows) return NULL;
     *rows = (struct tgs_rows){.record = description,
                               .number = record,
@@ -44,7 +44,7 @@ static bool reserve(tgs_rows *rows, size_t count) {
     if (count <= rows->capacity) return true;
     bool moved = rows->data != first_data(rows);
     size_t capacity = rows->capacity * 2 > count ? rows->capacity * 2 : count;
-    char *data = realloc(moved ? rows->data : NULL, capacity * rows->record->row_size);
+    char *data = mem_resize(moved ? rows->data : NULL, capacity * rows->record->row_size);
     if (!data) return false;
     if (!moved) memcpy(data, rows->data, rows->count * rows->record->row_size);
     rows->data = data;
@@ -149,6 +149,6 @@ TGS_API const void *tgs_rows_data(const tgs_rows *rows, size_t *stride) {
 TGS_API void tgs_rows_free(tgs_rows *rows) {
     if (!rows) return;
     arena_free(&rows->arena);
-    if (rows->data != first_data(rows)) free(rows->data);
-    free(rows);
+    if (rows->data != first_data(rows)) mem_free(rows->data);
+    mem_free(rows);
 }

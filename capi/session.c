@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Session handles and leases. */
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "allocator.h"
 #include "error.h"
 #include "store.h"
 
 #define LEASE_POLL_NS 20000000 /* between two tries for a lease that is held */
 
 static tgs_session *session_make(tgs_store *store, tgs_str name, int64_t token) {
-    tgs_session *session = malloc(sizeof *session + name.len + 1);
+    tgs_session *session = mem_alloc(sizeof *session + name.len + 1);
     if (!session) return NULL;
     char *copy = (char *)(session + 1);
     memcpy(copy, name.ptr, name.len);
@@ -34,7 +34,7 @@ TGS_API tgs_status tgs_session_new(tgs_store *store, tgs_str name, tgs_session *
 TGS_API void tgs_session_free(tgs_session *session) {
     if (!session) return;
     store_release(session->store);
-    free(session);
+    mem_free(session);
 }
 
 TGS_API tgs_str tgs_session_name(const tgs_session *session) {

@@ -3,10 +3,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "allocator.h"
 #include "call.h"
 #include "error.h"
 #include "records.h"
@@ -114,9 +114,9 @@ static tgs_status host_held(tgs_error *err, const tgs_holder *holder) {
 
 const tgs_host host = {
     .size = sizeof(tgs_host),
-    .alloc = malloc,
-    .resize = realloc,
-    .release = free,
+    .alloc = mem_alloc,
+    .resize = mem_resize,
+    .release = mem_free,
     .check = limits_check,
     .fail = host_fail,
     .fenced = host_fenced,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allocator.h"
 #include "error.h"
 #include "modules.h"
 #include "url.h"
@@ -69,7 +70,7 @@ static tgs_status take_options(tgs_store *store, struct url *url, tgs_error *err
 static tgs_store *store_new(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, watch_forks);
-    tgs_store *store = calloc(1, sizeof *store);
+    tgs_store *store = mem_zeroed(1, sizeof *store);
     if (!store) return NULL;
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -88,7 +89,7 @@ void store_release(tgs_store *store) {
     if (atomic_fetch_sub(&store->references, 1) != 1) return;
     pthread_cond_destroy(&store->drained);
     pthread_mutex_destroy(&store->lock);
-    free(store);
+    mem_free(store);
 }
 
 /* What a back end answered; if it failed, say which it was, and give a message if it gave none. */

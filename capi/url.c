@@ -2,9 +2,10 @@
 #include "url.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "error.h"
@@ -33,21 +34,33 @@ static tgs_status from_environment(struct arena *arena, tgs_str name, tgs_str *t
     return TGS_OK;
 }
 
+/* The first MAX_URL_BYTES of a file, or fewer; -1: see errno.  Not by stdio, whose buffer would keep a copy of a
+ * password. */
+static ssize_t read_file(const char *path, char *content) {
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return -1;
+    ssize_t len = 0, n;
+    do {
+        n = read(descriptor, content + len, (size_t)(MAX_URL_BYTES - len));
+        if (n > 0) len += n;
+    } while (n > 0 || (n < 0 && errno == EINTR));
+    int error = errno;
+    close(descriptor);
+    errno = error;
+    return n < 0 ? -1 : len;
+}
+
 static tgs_status from_file(struct arena *arena, tgs_str name, tgs_str *text, tgs_error *err) {
     tgs_str path;
     char *content = arena_alloc(arena, MAX_URL_BYTES);
     if (!content || !arena_text(arena, name, &path)) return error_nomem(err);
-    FILE *file = fopen(path.ptr, "re");
-    if (!file && errno == ENAMETOOLONG)
+    ssize_t len = read_file(path.ptr, content);
+    if (len < 0 && errno == ENAMETOOLONG)
         return error_set(err, TGS_E_UNAVAILABLE, "the path behind @ is too long");
-    if (!file) return error_set(err, TGS_E_UNAVAILABLE, "can't read %.100s: %s", path.ptr, strerror(errno));
-    size_t len = fread(content, 1, MAX_URL_BYTES, file);
-    bool failed = ferror(file) != 0;
-    fclose(file);
-    if (failed) return error_set(err, TGS_E_UNAVAILABLE, "can't read %.100s; it must be a file", path.ptr);
+    if (len < 0) return error_set(err, TGS_E_UNAVAILABLE, "can't read %.100s: %s", path.ptr, strerror(errno));
     if (len == MAX_URL_BYTES)
         return error_set(err, TGS_E_TOO_LARGE, "%.100s is too long for a URL", path.ptr);
-    *text = trimmed((tgs_str){content, len});
+    *text = trimmed((tgs_str){content, (size_t)len});
     return TGS_OK;
 }
 

@@ -290,5 +290,6 @@ RESULTS(%arg((tgs_result *results, size_t n_results)), $2)
 PyObject *bind(PyObject *unset, PyObject *records, PyObject *errors, PyObject *result);
 
 %rename("$ignore", %$isclass) "";
+%ignore tgs_allocator_set; /* for programs: a module of Python comes too late, and can't know who else uses tgstore */
 #define TGS_API
 %include "tgstore.h"

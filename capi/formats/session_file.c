@@ -17,10 +17,10 @@
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "allocator.h"
 #include "error.h"
 
 #define CHUNK ((size_t)1 << 20)
@@ -64,7 +64,7 @@ static tgs_status check_limits(const struct reader *reader) {
 }
 
 static tgs_status open_file(const struct reader *reader, const char *name, int kind, sqlite3_file **out) {
-    *out = calloc(1, (size_t)reader->vfs->szOsFile);
+    *out = mem_zeroed(1, (size_t)reader->vfs->szOsFile);
     if (!*out) return error_nomem(reader->err);
     int flags = 0;
     int result = reader->vfs->xOpen(reader->vfs, name, *out, kind | SQLITE_OPEN_READONLY, &flags);
@@ -72,7 +72,7 @@ static tgs_status open_file(const struct reader *reader, const char *name, int k
     tgs_status status =
         failed(reader, result, kind == SQLITE_OPEN_MAIN_DB ? "" : " (the -wal or -journal beside it)");
     if ((*out)->pMethods) (*out)->pMethods->xClose(*out);
-    free(*out);
+    mem_free(*out);
     *out = NULL;
     return status;
 }
@@ -80,7 +80,7 @@ static tgs_status open_file(const struct reader *reader, const char *name, int k
 static void close_file(sqlite3_file *file) {
     if (!file) return;
     file->pMethods->xClose(file);
-    free(file);
+    mem_free(file);
 }
 
 static tgs_status read_bytes(const struct reader *reader, sqlite3_file *file, struct buffer *out) {
@@ -233,7 +233,7 @@ static tgs_status check_path(const char *path, tgs_error *err) {
 /* The full path in the form that the VFS takes.  Out: free with sqlite3_free_filename */
 static tgs_status make_name(const struct reader *reader, const char **out) {
     size_t size = (size_t)reader->vfs->mxPathname + 1;
-    char *full = malloc(size);
+    char *full = mem_alloc(size);
     if (!full) return error_nomem(reader->err);
     tgs_status status = TGS_OK;
     int result = reader->vfs->xFullPathname(reader->vfs, reader->path, (int)size, full);
@@ -247,7 +247,7 @@ static tgs_status make_name(const struct reader *reader, const char **out) {
         sqlite3_free(wal);
         if (!*out) status = error_nomem(reader->err);
     }
-    free(full);
+    mem_free(full);
     return status;
 }
 

@@ -2,9 +2,9 @@
 #include "snapshot.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "allocator.h"
 #include "check.h"
 #include "dc.h"
 #include "error.h"
@@ -17,7 +17,7 @@ static const int32_t snapshot_records[] = {TGS_RECORD_SESSION, TGS_RECORD_DC_AUT
                                            TGS_RECORD_UPDATE_STATE, TGS_RECORD_KV};
 
 tgs_status snapshot_new(const char *format, tgs_snapshot **out, tgs_error *err) {
-    tgs_snapshot *snapshot = calloc(1, sizeof *snapshot);
+    tgs_snapshot *snapshot = mem_zeroed(1, sizeof *snapshot);
     if (!snapshot) return error_nomem(err);
     snapshot->arena.secret = true;
     snapshot->format = format;
@@ -36,8 +36,8 @@ TGS_API void tgs_snapshot_free(tgs_snapshot *snapshot) {
     if (!snapshot) return;
     for (int32_t record = 0; record <= TGS_RECORD_KV; record++) tgs_rows_free(snapshot->rows[record]);
     arena_free(&snapshot->arena);
-    free(snapshot->notes);
-    free(snapshot);
+    mem_free(snapshot->notes);
+    mem_free(snapshot);
 }
 
 tgs_status snapshot_add(tgs_snapshot *snapshot, int32_t record, const void *row, tgs_error *err) {
@@ -70,7 +70,7 @@ tgs_status snapshot_keep(tgs_snapshot *snapshot, const char *scope, const char *
 static bool reserve_note(tgs_snapshot *snapshot) {
     if (snapshot->n_notes < snapshot->notes_capacity) return true;
     size_t capacity = snapshot->notes_capacity ? snapshot->notes_capacity * 2 : 8;
-    const char **notes = realloc(snapshot->notes, capacity * sizeof *notes);
+    const char **notes = mem_resize(snapshot->notes, capacity * sizeof *notes);
     if (!notes) return false;
     snapshot->notes = notes;
     snapshot->notes_capacity = capacity;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sqlite_pages.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "allocator.h"
 #include "error.h"
 #include "wipe.h"
 
@@ -12,7 +12,7 @@
 
 bool buffer_resize(struct buffer *buffer, size_t size) {
     if (size == buffer->size) return true;
-    uint8_t *bytes = calloc(1, size ? size : 1); /* not realloc, which may leave a copy behind */
+    uint8_t *bytes = mem_zeroed(1, size ? size : 1); /* not realloc, which may leave a copy behind */
     if (!bytes) return false;
     if (buffer->size) memcpy(bytes, buffer->bytes, size < buffer->size ? size : buffer->size);
     buffer_free(buffer);
@@ -22,7 +22,7 @@ bool buffer_resize(struct buffer *buffer, size_t size) {
 
 void buffer_free(struct buffer *buffer) {
     wipe(buffer->bytes, buffer->size);
-    free(buffer->bytes);
+    mem_free(buffer->bytes);
     *buffer = (struct buffer){NULL, 0};
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allocator.h"
 #include "error.h"
 #include "session_files.h"
 #include "session_writer.h"
@@ -55,13 +56,13 @@ static tgs_status bind_name(struct session_writer *writer, sqlite3_stmt *stateme
         bind_text(statement, parameter, last.len ? last : first);
         return TGS_OK;
     }
-    char *name = malloc(first.len + 1 + last.len);
+    char *name = mem_alloc(first.len + 1 + last.len);
     if (!name) return error_nomem(writer->err);
     memcpy(name, first.ptr, first.len);
     name[first.len] = ' ';
     memcpy(name + first.len + 1, last.ptr, last.len);
     /* NOLINTNEXTLINE(analyzer-malloc-leak): SQLite frees it */
-    sqlite3_bind_text64(statement, parameter, name, first.len + 1 + last.len, free, SQLITE_UTF8);
+    sqlite3_bind_text64(statement, parameter, name, first.len + 1 + last.len, mem_free, SQLITE_UTF8);
     return TGS_OK;
 }
 

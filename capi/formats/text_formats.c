@@ -4,9 +4,9 @@
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "allocator.h"
 #include "base64.h"
 #include "check.h"
 #include "dc.h"
@@ -247,11 +247,11 @@ tgs_status text_formats_read(tgs_str text, tgs_snapshot **out, tgs_error *err) {
     tgs_status status = check_characters(text, err);
     if (status != TGS_OK) return status;
     size_t room = base64_decoded_max(text.len);
-    uint8_t *buffer = malloc(room);
+    uint8_t *buffer = mem_alloc(room);
     if (!buffer) return error_nomem(err);
     status = read_base64(text, buffer, out, err);
     wipe(buffer, room);
-    free(buffer);
+    mem_free(buffer);
     return status;
 }
 

@@ -671,6 +671,33 @@ typedef struct tgs_call {
     uint64_t reserved[4];
 } tgs_call;
 
+/* --- memory -------------------------------------------------------------------------------- */
+
+/* Where the library takes its memory from, in place of malloc, realloc and free.  The
+ * functions are called from any thread, several at once, and by close and free in a child
+ * made by fork, too.  They must not call tgstore.  `size` is never 0, `memory` never NULL. */
+typedef struct tgs_allocator {
+    size_t size;   /* sizeof(tgs_allocator) as the caller was compiled */
+    void *context; /* for the functions; nullable */
+    /* `size` bytes, aligned for every type, as malloc's are.  NULL: out of memory */
+    void *(*alloc)(void *context, size_t size);
+    /* As realloc: with the old content, maybe elsewhere.  NULL: `memory` stays as it was */
+    void *(*resize)(void *context, void *memory, size_t size);
+    void (*release)(void *context, void *memory);
+    uint64_t reserved[4];
+} tgs_allocator;
+
+/** Take all memory from this allocator, in the whole process and for good.  Call it once, before
+ *  any other function and before there are threads that do.  A program only: libraries and
+ *  bindings can't know who else uses tgstore.
+ *
+ *  What a back end's driver takes is not part of it: for SQLite there is
+ *  sqlite3_config(SQLITE_CONFIG_MALLOC, ...).
+ *
+ *  In:   allocator  copied; `context` must live as long as the process
+ *  Errors: INVALID (too late: an allocator is set, or memory was taken already) */
+TGS_API tgs_status tgs_allocator_set(const tgs_allocator *allocator, tgs_error *err);
+
 /* --- store --------------------------------------------------------------------------------- */
 
 typedef struct tgs_store tgs_store;

@@ -67,3 +67,21 @@ def test_header_parses_in_swig(tmp_path: Path) -> None:
     # 451: setting a const char * member from Python may leak, in any struct that has one.
     interface.write_text('%module probe\n#pragma SWIG nowarn=451\n%include "stdint.i"\n%include "tgstore.h"\n')
     surface.run("swig", "-python", "-Werror", f"-I{surface.INCLUDE}", "-o", tmp_path / "probe.c", interface)
+
+
+# The C library's functions that take or give back memory by themselves, or by what they return.
+ALLOCATING = set(
+    "malloc calloc realloc reallocarray free aligned_alloc posix_memalign memalign valloc strdup strndup __strdup"
+    " __strndup asprintf vasprintf getline getdelim __getdelim open_memstream fopen fopen64 fdopen freopen tmpfile popen"
+    " opendir fdopendir scandir scandir64 glob realpath get_current_dir_name qsort qsort_r newlocale getaddrinfo".split()
+)
+
+
+def test_all_memory_comes_from_one_file(build: Path) -> None:
+    """tgs_allocator_set: "Take all memory from this allocator"."""
+    objects = sorted(path for path in (build / "capi").glob("libtgstore.so*.p/*.o"))
+    calls = {path.name: set(surface.run("nm", "--undefined-only", "--format=just-symbols", path).split()) & ALLOCATING
+             for path in objects}
+    assert len(calls) > 40
+    assert {name: called for name, called in calls.items() if called} == {
+        "allocator.c.o": {"malloc", "calloc", "realloc", "free"}}

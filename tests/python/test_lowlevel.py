@@ -33,6 +33,10 @@ def io_functions(header: str) -> set[str]:
     return marked
 
 
+# A program in C sets the allocator before anything else runs; Python is one, and tgstore a guest in it.
+NOT_FOR_PYTHON = {"tgs_allocator_set"}
+
+
 def test_every_exported_function_is_there(build: Path) -> None:
     symbols = subprocess.run(
         ["nm", "-D", "--defined-only", build / "capi/libtgstore.so"],
@@ -42,7 +46,7 @@ def test_every_exported_function_is_there(build: Path) -> None:
     ).stdout
     exported = set(re.findall(r" T (tgs_\w+)", symbols))
     assert exported
-    assert {name for name in dir(_lowlevel) if name.startswith("tgs_")} == exported
+    assert {name for name in dir(_lowlevel) if name.startswith("tgs_")} == exported - NOT_FOR_PYTHON
 
 
 def test_every_constant_is_there(header: str) -> None:
