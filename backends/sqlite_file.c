@@ -247,8 +247,8 @@ static tgs_status examine(struct connection *connection, struct identity *is, tg
     if (status != TGS_OK) return status;
     status = identify(connection, is, err);
     if (status == TGS_OK) status = check_identity(connection, is, err);
-    int code = sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL); /* nothing was written */
-    return status == TGS_OK && code != SQLITE_OK ? connection_fail(connection, code, err) : status;
+    /* Nothing was written; a connection that fails here is closed. */
+    return status == TGS_OK ? connection_execute(connection, "ROLLBACK", err) : status;
 }
 
 tgs_status file_recognise(struct connection *connection, tgs_error *err) {
