@@ -105,7 +105,7 @@ static tgs_status write_pyrogram_peer(struct session_writer *writer, sqlite3_stm
     if (!writable_peer(peer, &marked)) return TGS_OK;
     bind_peer(statement, peer, marked, true);
     if (peer->fields & TGS_PEER_USERNAMES && peer->n_usernames)
-        bind_username(statement, 6, peer->usernames[0]);
+        bind_username(writer, statement, 6, peer->usernames[0]);
     return writer_step(writer, statement);
 }
 
@@ -125,7 +125,7 @@ static tgs_status write_usernames(struct session_writer *writer, sqlite3_stmt *s
     if (!writable_peer(peer, &marked) || !(peer->fields & TGS_PEER_USERNAMES)) return TGS_OK;
     for (size_t i = 0; i < peer->n_usernames && status == TGS_OK; i++) {
         bind_number(statement, 1, true, marked);
-        bind_username(statement, 2, peer->usernames[i]);
+        bind_username(writer, statement, 2, peer->usernames[i]);
         status = writer_step(writer, statement);
     }
     return status;

@@ -40,15 +40,14 @@ void bind_number(sqlite3_stmt *statement, int parameter, bool given, int64_t val
 
 void bind_text(sqlite3_stmt *statement, int parameter, tgs_str text) {
     if (text.ptr)
-        sqlite3_bind_text64(statement, parameter, text.ptr, text.len, SQLITE_TRANSIENT, SQLITE_UTF8);
+        sqlite3_bind_text64(statement, parameter, text.ptr, text.len, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-void bind_username(sqlite3_stmt *statement, int parameter, tgs_str username) {
-    char folded[TGS_MAX_KEY_BYTES];
+void bind_username(struct session_writer *writer, sqlite3_stmt *statement, int parameter, tgs_str username) {
     tgs_str shown = username_shown(username);
-    if (!shown.ptr || shown.len > sizeof folded) return;
-    username_fold(shown, folded);
-    bind_text(statement, parameter, (tgs_str){folded, shown.len});
+    if (!shown.ptr || shown.len > sizeof writer->username) return;
+    username_fold(shown, writer->username);
+    bind_text(statement, parameter, (tgs_str){writer->username, shown.len});
 }
 
 tgs_status write_rows(struct session_writer *writer, int32_t record, const char *sql, row_writer write) {

@@ -14,6 +14,7 @@ struct session_writer {
     tgs_session_data session; /* with the caller's options */
     const struct limits *limits;
     tgs_error *err;
+    char username[TGS_MAX_KEY_BYTES]; /* of bind_username */
 };
 
 /* Fill the database: the tables, then the snapshot's rows. */
@@ -28,9 +29,10 @@ tgs_status writer_step(struct session_writer *writer, sqlite3_stmt *statement);
 
 /* Bind a number, or NULL if the row has no such bit. */
 void bind_number(sqlite3_stmt *statement, int parameter, bool given, int64_t value);
+/* The text must live until the step: SQLite would make a copy, or for want of memory store NULL. */
 void bind_text(sqlite3_stmt *statement, int parameter, tgs_str text);
-/* A username as clients look it up: in lower case. */
-void bind_username(sqlite3_stmt *statement, int parameter, tgs_str username);
+/* A username as clients look it up: in lower case.  One a step. */
+void bind_username(struct session_writer *writer, sqlite3_stmt *statement, int parameter, tgs_str username);
 
 /* For each row of a record, in order.  `row` is the record's struct. */
 typedef tgs_status (*row_writer)(struct session_writer *writer, sqlite3_stmt *statement, const void *row);

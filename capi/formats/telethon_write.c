@@ -73,7 +73,7 @@ static tgs_status write_entity(struct session_writer *writer, sqlite3_stmt *stat
     bind_number(statement, 1, true, marked);
     bind_number(statement, 2, true, peer->access_hash);
     if (peer->fields & TGS_PEER_USERNAMES && peer->n_usernames)
-        bind_username(statement, 3, peer->usernames[0]);
+        bind_username(writer, statement, 3, peer->usernames[0]);
     if (peer->fields & TGS_PEER_PHONE) bind_text(statement, 4, peer->phone);
     tgs_status status = bind_name(writer, statement, 5, peer);
     bind_number(statement, 6, peer->fields & TGS_PEER_SEEN_AT, peer->seen_at / 1000);
@@ -123,7 +123,7 @@ static tgs_status write_sent_file(struct session_writer *writer, sqlite3_stmt *s
     if (!md5_size || *key++ != '/' || !take_number(&key, &size) || *key++ != '/' || !take_number(&key, &type))
         return TGS_OK;
     if (!take_number(&value, &id) || !take_number(&value, &hash)) return TGS_OK;
-    sqlite3_bind_blob64(statement, 1, md5, md5_size, SQLITE_TRANSIENT);
+    sqlite3_bind_blob64(statement, 1, md5, md5_size, SQLITE_STATIC);
     bind_number(statement, 2, true, size);
     bind_number(statement, 3, true, type);
     bind_number(statement, 4, true, id);
