@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory_table.h"
 
-
 #include "wipe.h"
 
 #define LEAF_ROWS 128
@@ -494,8 +493,8 @@ static void merge(const struct entry *from, const struct entry *middle, const st
     while (right < end) *to++ = *right++;
 }
 
-/* Runs of 1, 2, 4, ... entries, between `entries` and `other`; gives the one that is sorted in the end.  Not by
- * qsort_r, which takes memory that is not the host's. */
+/* Runs of 1, 2, 4, ... entries, between `entries` and `other`; gives the one that is sorted in the end.  Not
+ * by qsort_r, which takes memory that is not the host's. */
 static struct entry *merge_sort(struct entry *entries, struct entry *other, size_t n,
                                 const struct order_by *by) {
     for (size_t run = 1; run < n; run *= 2) {

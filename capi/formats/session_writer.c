@@ -39,8 +39,7 @@ void bind_number(sqlite3_stmt *statement, int parameter, bool given, int64_t val
 }
 
 void bind_text(sqlite3_stmt *statement, int parameter, tgs_str text) {
-    if (text.ptr)
-        sqlite3_bind_text64(statement, parameter, text.ptr, text.len, SQLITE_STATIC, SQLITE_UTF8);
+    if (text.ptr) sqlite3_bind_text64(statement, parameter, text.ptr, text.len, SQLITE_STATIC, SQLITE_UTF8);
 }
 
 void bind_username(struct session_writer *writer, sqlite3_stmt *statement, int parameter, tgs_str username) {
