@@ -25,7 +25,8 @@ tgs_status error_nomem(tgs_error *err);
  * standard one). */
 tgs_status error_set_native(tgs_error *err, tgs_status code, const char *native, const char *message);
 
-#ifdef STATIC_ANALYSIS /* script/lint: what can't be seen from another file is that each returns its code, a failure */
+#ifdef STATIC_ANALYSIS /* script/lint: what can't be seen from another file is that each returns its code, a \
+                          failure */
 #define error_set(err, code, ...) (error_set(err, code, __VA_ARGS__), (code))
 #define error_set_row(err, code, ...) (error_set_row(err, code, __VA_ARGS__), (code))
 #define error_set_native(err, code, ...) (error_set_native(err, code, __VA_ARGS__), (code))

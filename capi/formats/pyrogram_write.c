@@ -165,10 +165,11 @@ tgs_status pyrogram_file_write(struct session_writer *writer) {
     if (status == TGS_OK) status = writer_run(writer, pyrogram_schema);
     if (status == TGS_OK) status = write_account(writer, false);
     if (status == TGS_OK)
-        status = write_rows(writer, TGS_RECORD_PEER,
-                            "INSERT OR REPLACE INTO peers(id, access_hash, type, phone_number, last_update_on, username)"
-                            " VALUES (?, ?, ?, ?, ?, ?)",
-                            write_pyrogram_peer);
+        status = write_rows(
+            writer, TGS_RECORD_PEER,
+            "INSERT OR REPLACE INTO peers(id, access_hash, type, phone_number, last_update_on, username)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            write_pyrogram_peer);
     return status == TGS_OK ? write_types_and_trigger(writer) : status;
 }
 
@@ -180,10 +181,11 @@ tgs_status kurigram_file_write(struct session_writer *writer) {
     if (status == TGS_OK) status = writer_run(writer, kurigram_schema);
     if (status == TGS_OK) status = write_account(writer, true);
     if (status == TGS_OK)
-        status = write_rows(writer, TGS_RECORD_PEER,
-                            "INSERT OR REPLACE INTO peers(id, access_hash, type, phone_number, last_update_on)"
-                            " VALUES (?, ?, ?, ?, ?)",
-                            write_kurigram_peer);
+        status =
+            write_rows(writer, TGS_RECORD_PEER,
+                       "INSERT OR REPLACE INTO peers(id, access_hash, type, phone_number, last_update_on)"
+                       " VALUES (?, ?, ?, ?, ?)",
+                       write_kurigram_peer);
     if (status == TGS_OK)
         status = write_rows(writer, TGS_RECORD_PEER, "INSERT INTO usernames VALUES (?, ?)", write_usernames);
     if (status == TGS_OK)

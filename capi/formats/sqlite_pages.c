@@ -139,7 +139,8 @@ tgs_status sqlite_overlay_wal(struct buffer *image, const struct buffer *file, t
 /* --- rollback journal ----------------------------------------------------------------- */
 
 static const uint8_t journal_magic[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
-#define FIRST_SECTOR 512 /* SQLite's own, by which it reads the first header, with the journal's sector in it */
+#define FIRST_SECTOR                                                                                         \
+    512 /* SQLite's own, by which it reads the first header, with the journal's sector in it */
 
 struct journal {
     const struct buffer *file;

@@ -16,9 +16,7 @@
 
 #include "tgstore.h"
 
-static struct counts {
-    atomic_long live, taken;
-} counts;
+static struct counts { atomic_long live, taken; } counts;
 static atomic_int broken_rules; /* of what the header promises an allocator */
 
 static void *count_alloc(void *context, size_t size) {

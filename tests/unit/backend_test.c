@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What backend.h asks of a back end and no call of tgstore.h can show: what comes from a core that is newer or that
- * errs.  The built-in ones, spoken to as the core does. */
+/* What backend.h asks of a back end and no call of tgstore.h can show: what comes from a core that is newer
+ * or that errs.  The built-in ones, spoken to as the core does. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +33,8 @@ struct store {
 static int open_store(struct store *store, tgs_backend_entry_function entry, const char *path) {
     uint64_t capabilities = 0;
     store->backend = entry(TGS_BACKEND_ABI, &host);
-    if (!store->backend || limits_resolve(&store->limits, NULL, 10000, NULL, &store->err) != TGS_OK) return -1;
+    if (!store->backend || limits_resolve(&store->limits, NULL, 10000, NULL, &store->err) != TGS_OK)
+        return -1;
     tgs_str text = {path, strlen(path)};
     tgs_backend_open open = {.size = sizeof open, .scheme = TGS_STR("x"), .target = text, .path = text};
     return store->backend->open(&open, &store->limits.backend, &store->self, &capabilities, &store->err);
@@ -139,7 +140,8 @@ static void unknown_queries_are_unsupported(void **state) {
 static void nothing_of_a_list_with_an_unknown_operation_is_stored(void **state) {
     struct store *store = *state;
     tgs_op ops[] = {put_kv(&a_row), {.tag = 99, .index = 1}};
-    tgs_write write = {.size = sizeof write, .session = SESSION, .ops = ops, .n_ops = 2, .stride = sizeof *ops};
+    tgs_write write = {
+        .size = sizeof write, .session = SESSION, .ops = ops, .n_ops = 2, .stride = sizeof *ops};
     tgs_sink sink = {0};
     assert_int_equal(store->backend->write(store->self, &write, &store->limits.backend, &sink, &store->err),
                      TGS_E_UNSUPPORTED);
@@ -149,7 +151,8 @@ static void nothing_of_a_list_with_an_unknown_operation_is_stored(void **state) 
     assert_int_equal(result.applied, 0);
 }
 
-/* --- a purge in steps ------------------------------------------------------------------------------------ */
+/* --- a purge in steps ------------------------------------------------------------------------------------
+ */
 
 /* Between the steps of a purge the session takes no writes but those that end it, and has no rows. */
 static void a_session_that_is_being_purged_takes_no_writes(void **state) {
@@ -183,8 +186,10 @@ static void a_session_that_is_being_purged_takes_no_writes(void **state) {
 }
 
 int main(void) {
-#define EACH(name)                                                                                               \
-    {"memory: " #name, name, open_memory, close_store, NULL}, {"sqlite: " #name, name, open_sqlite, close_store, NULL}
+#define EACH(name)                                                                                           \
+    {"memory: " #name, name, open_memory, close_store, NULL}, {                                              \
+        "sqlite: " #name, name, open_sqlite, close_store, NULL                                               \
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_abi_is_not_served),
         EACH(unknown_operations_are_unsupported),

@@ -55,8 +55,8 @@ static void a_module_on_the_search_path(void **state) {
     assert_int_equal(unsetenv("TGSTORE_MODULE_PATH"), 0);
 }
 
-/* The core stands for what a back end leaves out: an error has a message and names it, a row that nobody asked
- * for is refused. */
+/* The core stands for what a back end leaves out: an error has a message and names it, a row that nobody
+ * asked for is refused. */
 static void a_back_end_that_errs(void **state) {
     (void)state;
     tgs_store *store;

@@ -14,8 +14,8 @@ static tgs_status open_nothing(const tgs_backend_open *open, const tgs_backend_c
 static void close_nothing(void *self, int32_t forked) { (void)self, (void)forked; }
 
 /* Fails without a word of why. */
-static tgs_status write_nothing(void *self, const tgs_write *write, const tgs_backend_call *call, tgs_sink *sink,
-                                tgs_error *err) {
+static tgs_status write_nothing(void *self, const tgs_write *write, const tgs_backend_call *call,
+                                tgs_sink *sink, tgs_error *err) {
     (void)self, (void)write, (void)call, (void)sink, (void)err;
     return TGS_E_BACKEND;
 }
@@ -23,8 +23,8 @@ static tgs_status write_nothing(void *self, const tgs_write *write, const tgs_ba
 static const tgs_host *host;
 
 /* Gives a row that nobody asked for. */
-static tgs_status read_too_much(void *self, const tgs_query *query, const tgs_backend_call *call, tgs_sink *sink,
-                                tgs_error *err) {
+static tgs_status read_too_much(void *self, const tgs_query *query, const tgs_backend_call *call,
+                                tgs_sink *sink, tgs_error *err) {
     (void)self, (void)query, (void)call;
     tgs_status status = host->row(sink, 1000, &(tgs_kv){.scope = {"s", 1}, .key = {"k", 1}});
     return status < 0 ? host->fail(err, status, NULL, NULL) : TGS_OK;
