@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).resolve().parent.parent
+
+# Ignored where a shell has put this into the background; the programs that tests interrupt would inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
