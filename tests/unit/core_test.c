@@ -7,10 +7,16 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "arena.h"
 #include "call.h"
 #include "error.h"
+#include "new_file.h"
 #include "records.h"
 #include "text.h"
 
@@ -232,6 +238,36 @@ static void every_status_has_a_name_and_a_message(void **state) {
     assert_string_equal(tgs_status_name(-1000), tgs_status_name(TGS_E_BACKEND));
 }
 
+/* --- new files ------------------------------------------------------------------- */
+
+/* "There as a whole or not at all", and never in the place of another: not even of one that came meanwhile.
+ */
+static void a_new_file_takes_no_name_that_is_taken(void **state) {
+    (void)state;
+    char folder[] = "/tmp/tgstore-core-XXXXXX", path[64];
+    struct new_file file;
+    int descriptor;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/file", folder);
+    assert_int_equal(new_file_begin(&file, path, &descriptor), 0);
+    assert_int_equal(write(descriptor, "ours", 4), 4);
+    close(descriptor);
+    assert_int_equal(access(path, F_OK), -1);
+    int other = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    assert_int_equal(write(other, "theirs", 6), 6);
+    close(other);
+    assert_int_equal(new_file_publish(&file), EEXIST);
+    assert_int_equal(access(file.temporary, F_OK), -1);
+    assert_int_equal(new_file_begin(&file, path, &descriptor), EEXIST);
+    char content[8] = "";
+    other = open(path, O_RDONLY);
+    assert_int_equal(read(other, content, sizeof content), 6);
+    close(other);
+    assert_string_equal(content, "theirs");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0); /* nothing is left */
+}
+
 /* --- records --------------------------------------------------------------------- */
 
 static size_t width(int32_t type) {
@@ -340,6 +376,7 @@ int main(void) {
         cmocka_unit_test(arena_reset_keeps_a_block_and_wipes_secrets),
         cmocka_unit_test(text_is_rfc_3629_without_nul),
         cmocka_unit_test(text_equal_goes_by_length),
+        cmocka_unit_test(a_new_file_takes_no_name_that_is_taken),
         cmocka_unit_test(text_valid_agrees_with_its_prefix),
         cmocka_unit_test(username_folds_ascii_only),
         cmocka_unit_test(phone_keeps_digits),
