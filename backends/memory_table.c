@@ -86,7 +86,9 @@ static char *inner_texts(const struct layout *layout, struct row *row) {
 }
 
 struct row *row_new(const struct layout *layout, void *data, uint32_t hash) {
-    size_t inner = texts_size(layout, data), size = sizeof(struct row) + layout->row_size + inner;
+    /* A byte at least, so that what is allocated next can't begin at the row's end: is_inside. */
+    size_t inner = texts_size(layout, data), room = inner ? inner : 1;
+    size_t size = sizeof(struct row) + layout->row_size + room;
     if (size > INT32_MAX) return NULL;
     struct row *row = host->alloc(size);
     if (!row) return NULL;
@@ -100,7 +102,7 @@ struct row *row_new(const struct layout *layout, void *data, uint32_t hash) {
 }
 
 static bool is_inside(const struct row *row, const char *texts) {
-    return texts >= (const char *)row && texts <= (const char *)row + row->size;
+    return texts >= (const char *)row && texts < (const char *)row + row->size;
 }
 
 /* Throw away texts that the row has or had. */

@@ -11,6 +11,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "new_file.h"
 #include "sqlite.h"
 
 #define APPLICATION_ID 0x74677374 /* "tgst" */
@@ -137,9 +138,7 @@ static tgs_status check_folder(const struct store *store, tgs_error *err) {
 static tgs_status create_file(const char *path, tgs_error *err) {
     int descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (descriptor < 0) return fail_errno(err, errno, "creating", path);
-    /* A umask takes rights away; it must not take ours.  SQLite gives the files beside this one the same
-     * mode. */
-    int error = fchmod(descriptor, 0600) == 0 ? 0 : errno;
+    int error = new_file_own(descriptor); /* SQLite gives the files beside this one the same mode */
     close(descriptor);
     if (error) unlink(path);
     return error ? fail_errno(err, error, "creating", path) : TGS_OK;

@@ -15,11 +15,11 @@ typedef int (*fstat_function)(int descriptor, struct stat *info);
 
 static sqlite3_vfs *vfs; /* all of SQLite's own for Unix have their system calls in common */
 static fstat_function real_fstat;
-static dev_t forks;
+static uint64_t forks;
 
 static int fstat_of_child(int descriptor, struct stat *info) {
     int result = real_fstat(descriptor, info);
-    info->st_dev ^= forks << 32; /* real ones have their numbers below, on any Linux */
+    info->st_dev ^= (dev_t)(forks << (sizeof info->st_dev > 4 ? 32 : 24)); /* real ones are small numbers */
     return result;
 }
 

@@ -483,8 +483,8 @@ static tgs_status purge(struct task *task, const tgs_op *op) {
     return status;
 }
 
-/* After a purge: the -wal still has the keys of before.  If others read from it, it is left to a later
- * checkpoint. */
+/* After a purge: the -wal still has the keys of before.  If anybody is reading at this moment, they stay
+ * until it is begun anew. */
 static void cut_wal(const struct connection *connection) {
     sqlite3_wal_checkpoint_v2(connection->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }

@@ -167,10 +167,12 @@ static bool mergeable_peers(const tgs_op *earlier, const tgs_op *later) {
     return !(earlier->set & ALIASES) || !((earlier->set | later->set) & TGS_PEER_SEEN_AT);
 }
 
-/* Nobody can tell one merged put from the two.  With `results`, which of them was lower can be told. */
+/* Nobody can tell one merged put from the two.  With `results`, which of them was lower can be told, and
+ * which version each made. */
 static bool mergeable(const tgs_op *earlier, const tgs_op *later, bool results) {
     if (!plain_put(earlier) || !plain_put(later) || may_be_expired(earlier)) return false;
-    if (results && (earlier->raise | later->raise)) return false;
+    if (results && ((earlier->raise | later->raise) || later->record == TGS_RECORD_CONVERSATION))
+        return false;
     return later->record != TGS_RECORD_PEER || mergeable_peers(earlier, later);
 }
 

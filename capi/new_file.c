@@ -3,11 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+int new_file_own(int descriptor) {
+    struct stat info;
+    if (fstat(descriptor, &info) != 0) return errno;
+    return (info.st_mode & 0600) == 0600 || fchmod(descriptor, 0600) == 0 ? 0 : errno;
+}
 
 int new_file_begin(struct new_file *file, const char *path, int *descriptor) {
     struct stat info;
@@ -17,8 +24,8 @@ int new_file_begin(struct new_file *file, const char *path, int *descriptor) {
     if (lstat(path, &info) == 0) return EEXIST;
     *descriptor = mkostemp(file->temporary, O_CLOEXEC);
     if (*descriptor < 0) return errno;
-    if (fchmod(*descriptor, 0600) == 0) return 0; /* a umask may have taken rights away */
-    int error = errno;
+    int error = new_file_own(*descriptor);
+    if (!error) return 0;
     close(*descriptor);
     new_file_drop(file);
     return error;
@@ -39,9 +46,12 @@ static int sync_folder(const char *path) {
     const char *slash = strrchr(path, '/');
     snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash + 1 - path) : 1, slash ? path : ".");
     int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int error = descriptor < 0 || fsync(descriptor) != 0 ? errno : 0;
+    bool readable = descriptor >= 0 || errno != EACCES; /* one may write to a folder that one may not read */
+    if (!readable) descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int error = descriptor < 0 || (readable ? fsync(descriptor) : syncfs(descriptor)) != 0 ? errno : 0;
     if (descriptor >= 0) close(descriptor);
-    return error == EINVAL ? 0 : error; /* a file system that has no such thing */
+    /* Some file systems have no such thing. */
+    return error == EINVAL || error == ENOTSUP || error == ENOSYS || error == EBADF ? 0 : error;
 }
 
 int new_file_publish(const struct new_file *file) {

@@ -17,6 +17,8 @@ int new_file_begin(struct new_file *file, const char *path, int *descriptor);
 /* Give it its name, unless that is taken, and make the name safe from a power cut; what is in it must be so
  * already. If that fails the file is gone. */
 int new_file_publish(const struct new_file *file);
+/* A umask takes rights away; it must not take the owner's.  (Not all file systems let a mode be set.) */
+int new_file_own(int descriptor);
 /* Remove what was begun. */
 void new_file_drop(const struct new_file *file);
 

@@ -215,8 +215,9 @@ static void derive_field(struct record *record, const tgs_field *field) {
     if (field->flags & FIELD_KEEP_ZERO) record->keep_zero_bits |= field->bit;
 }
 
-/* Before anybody can call the library, so that the tables need no lock. */
-__attribute__((constructor)) static void derive_all(void) {
+/* Before anybody can call the library, constructors of a program it is linked into included, so that the
+ * tables need no lock. */
+__attribute__((constructor(101))) static void derive_all(void) {
     for (int32_t number = TGS_RECORD_SESSION; number < RECORD_COUNT; number++)
         for (size_t i = 0; i < records[number].n_fields; i++)
             derive_field(&records[number], &records[number].fields[i]);

@@ -63,7 +63,7 @@ static void add_steps(int state, int from, int to, uint64_t next) {
 }
 
 /* RFC 3629, section 4: no overlong forms, no surrogates, nothing above U+10FFFF; and no NUL. */
-__attribute__((constructor)) static void make_steps(void) {
+__attribute__((constructor(101))) static void make_steps(void) {
     for (int state = START; state <= WRONG; state += 6) add_steps(state, 0, 255, WRONG);
     add_steps(START, 0x01, 0x7f, START);
     add_steps(START, 0xc2, 0xdf, ONE_MORE);

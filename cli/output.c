@@ -45,7 +45,12 @@ static int replace(const char *path, file_writer *write_file, const void *contex
     char folder[PATH_MAX], file[sizeof folder + sizeof name];
     if (snprintf(folder, sizeof folder, "%s.XXXXXX", path) >= (int)sizeof folder)
         return not_written(path, ENAMETOOLONG);
-    if (!mkdtemp(folder) || chmod(folder, 0700) != 0) return not_written(path, errno);
+    if (!mkdtemp(folder)) return not_written(path, errno);
+    if (chmod(folder, 0700) != 0) {
+        int error = errno;
+        rmdir(folder);
+        return not_written(path, error);
+    }
     snprintf(file, sizeof file, "%s%s", folder, name);
     int status = write_file(file, context);
     if (status == DONE && rename(file, path) != 0) {
@@ -62,10 +67,15 @@ static int write_to(const struct cli *cli, const char *path, file_writer *write_
 
 /* --- strings ------------------------------------------------------------------------------------------ */
 
+/* A umask takes rights away; it must not take ours.  (Not all file systems let a mode be set.) */
+static bool own(int fd) {
+    struct stat info;
+    return fstat(fd, &info) == 0 && ((info.st_mode & 0600) == 0600 || fchmod(fd, 0600) == 0);
+}
+
 /* Write, sync and close; the file is removed again if that fails. */
 static int fill_file(int fd, const char *path, tgs_str text) {
-    /* whatever the umask has left of it */
-    int error = fchmod(fd, 0600) == 0 && write_line(fd, text) && fsync(fd) == 0 ? 0 : errno;
+    int error = own(fd) && write_line(fd, text) && fsync(fd) == 0 ? 0 : errno;
     if (close(fd) != 0 && error == 0) error = errno;
     if (error == 0) return DONE;
     unlink(path);

@@ -93,9 +93,9 @@ static tgs_status write_state(struct session_writer *writer, sqlite3_stmt *state
 
 static unsigned hex_value(char digit) { return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10); }
 
-/* Bytes in hexadecimal, and what follows them. */
+/* Bytes in hexadecimal, and what follows them; 0 if they are too many. */
 static size_t take_hex(const char **text, uint8_t *out, size_t size) {
-    size_t digits = strspn(*text, "0123456789abcdef"), n = digits / 2 < size ? digits / 2 : size;
+    size_t digits = strspn(*text, "0123456789abcdef"), n = digits / 2 <= size ? digits / 2 : 0;
     for (size_t i = 0; i < n; i++)
         out[i] = (uint8_t)(hex_value((*text)[2 * i]) << 4 | hex_value((*text)[2 * i + 1]));
     *text += digits;

@@ -79,7 +79,8 @@
  *  Threads    a store, a session and a result may be used by many threads at
  *             once; a batch by one at a time.  In a child made by fork every
  *             function on an inherited store is INVALID; close and free are
- *             safe there and do no I/O.  It may open the same store anew.
+ *             safe there and do no I/O.  It may open the same store anew, if no
+ *             other thread was inside a call at the fork.
  *  Blocking   functions marked [io] may block, until the deadline of `call` or
  *             else of the store; all others return at once, so a binding may
  *             keep its interpreter lock around them.

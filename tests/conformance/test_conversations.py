@@ -97,10 +97,11 @@ def test_versions_across_conversations_and_batches(me: Session) -> None:
 
 
 def test_repeated_key_reports_the_stored_version(me: Session) -> None:
-    """A key that repeats in a put: its last result carries the version that is stored."""
+    """A key that repeats in a put: its last result carries the version that is stored; each has its own."""
     results = me.put(conversation(1, name="a"), conversation(1, step="b"))
     row = me.get_one(conversation(1))
     assert results[-1].version == row["version"] and (row["name"], row["step"]) == ("a", "b")
+    assert results[0].version not in (0, results[1].version)
 
 
 def test_other_records_have_no_version(me: Session) -> None:
