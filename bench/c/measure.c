@@ -12,7 +12,6 @@ _Noreturn void die(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     fputs("tgstore-bench: ", stderr);
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is just above */
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
